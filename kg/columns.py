@@ -1,0 +1,136 @@
+"""Integer triples in columns, partitioned by predicate.
+
+For each predicate the (subject, object) pairs are kept once, sorted by subject then object; the order by object is made
+on first use. Columns are values: they are built once and never written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Columns", "Ids", "pack"]
+
+Ids = NDArray[np.int32]
+
+
+def pack(high: NDArray[np.integer], low: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Two non-negative 32-bit columns as one sortable 64-bit key; shape as given."""
+    return (high.astype(np.int64) << 32) | low.astype(np.int64)
+
+
+class Columns:
+    """A set of integer triples, partitioned by predicate and sorted by (subject, object)."""
+
+    def __init__(self, tables: dict[int, tuple[Ids, Ids]], sources: dict[int, Ids] | None = None) -> None:
+        self._tables = tables
+        self._sources = sources or {}
+        self._by_object: dict[int, tuple[Ids, Ids]] = {}
+        self._size = sum(len(s) for s, _ in tables.values())
+
+    @classmethod
+    def empty(cls) -> Columns:
+        """No triples."""
+        return cls({})
+
+    @classmethod
+    def from_arrays(
+        cls,
+        s: NDArray[np.integer],
+        p: NDArray[np.integer],
+        o: NDArray[np.integer],
+        source: NDArray[np.integer] | None = None,
+    ) -> Columns:
+        """Columns from three arrays of ids, shape (num_triples,) each; duplicates are dropped, the first source stays.
+
+        `source` is an optional fourth array: the number of the file (or graph) each triple came from.
+        """
+        s, p, o = (np.asarray(a, dtype=np.int32) for a in (s, p, o))
+        key = pack(s, o)
+        order = np.lexsort((key, p))
+        key, p = key[order], p[order]
+        keep = np.ones(len(p), dtype=bool)
+        keep[1:] = (p[1:] != p[:-1]) | (key[1:] != key[:-1])
+        p, s, o = p[keep], s[order][keep], o[order][keep]
+        origin = None if source is None else np.asarray(source, dtype=np.int32)[order][keep]
+        starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]]) if len(p) else np.empty(0, dtype=np.int64)
+        ends = np.r_[starts[1:], len(p)]
+        tables, sources = {}, {}
+        for start, end in zip(starts, ends, strict=True):
+            predicate = int(p[start])
+            tables[predicate] = (s[start:end].copy(), o[start:end].copy())
+            if origin is not None:
+                sources[predicate] = origin[start:end].copy()
+        return cls(tables, sources)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def predicates(self) -> tuple[int, ...]:
+        """Ids of the predicates that have triples, ascending."""
+        return tuple(sorted(self._tables))
+
+    def pairs(self, predicate: int) -> tuple[Ids, Ids]:
+        """Subjects and objects of one predicate, sorted by subject then object; empty where there is none."""
+        empty = np.empty(0, dtype=np.int32)
+        return self._tables.get(predicate, (empty, empty))
+
+    def pairs_by_object(self, predicate: int) -> tuple[Ids, Ids]:
+        """Subjects and objects of one predicate, sorted by object then subject."""
+        if predicate not in self._by_object:
+            s, o = self.pairs(predicate)
+            order = np.argsort(pack(o, s), kind="stable")
+            self._by_object[predicate] = (s[order], o[order])
+        return self._by_object[predicate]
+
+    def objects(self, subject: int, predicate: int) -> Ids:
+        """Objects of the triples with this subject and predicate, ascending."""
+        s, o = self.pairs(predicate)
+        return o[np.searchsorted(s, subject, "left") : np.searchsorted(s, subject, "right")]
+
+    def subjects(self, predicate: int, object: int) -> Ids:
+        """Subjects of the triples with this predicate and object, ascending."""
+        s, o = self.pairs_by_object(predicate)
+        return s[np.searchsorted(o, object, "left") : np.searchsorted(o, object, "right")]
+
+    def row(self, s: int, p: int, o: int) -> int | None:
+        """Position of a triple among its predicate's pairs, or None where it is absent."""
+        subjects, objects = self.pairs(p)
+        low, high = np.searchsorted(subjects, s, "left"), np.searchsorted(subjects, s, "right")
+        at = int(low + np.searchsorted(objects[low:high], o))
+        return at if at < high and objects[at] == o else None
+
+    def contains(self, s: int, p: int, o: int) -> bool:
+        """Whether the triple is there."""
+        return self.row(s, p, o) is not None
+
+    def source(self, s: int, p: int, o: int) -> int | None:
+        """Number of the file the triple came from, or None where it is absent or no source was kept."""
+        at = self.row(s, p, o)
+        return None if at is None or p not in self._sources else int(self._sources[p][at])
+
+    def match(self, s: int | None, p: int | None, o: int | None) -> Iterator[tuple[int, int, int]]:
+        """The triples that fit a pattern in which None fits anything, predicate by predicate."""
+        for predicate in self.predicates() if p is None else (p,):
+            if s is not None and o is not None:
+                if self.contains(s, predicate, o):
+                    yield s, predicate, o
+            elif s is not None:
+                yield from ((s, predicate, int(x)) for x in self.objects(s, predicate))
+            elif o is not None:
+                yield from ((int(x), predicate, o) for x in self.subjects(predicate, o))
+            else:
+                subjects, objects = self.pairs(predicate)
+                yield from ((int(x), predicate, int(y)) for x, y in zip(subjects, objects, strict=True))
+
+    def arrays(self) -> tuple[Ids, Ids, Ids]:
+        """All triples as three arrays of shape (len,), sorted by predicate, subject, object."""
+        if not self._tables:
+            return tuple(np.empty(0, dtype=np.int32) for _ in range(3))  # type: ignore[return-value]  # three arrays
+        order = self.predicates()
+        s = np.concatenate([self._tables[p][0] for p in order])
+        o = np.concatenate([self._tables[p][1] for p in order])
+        p = np.repeat(np.array(order, dtype=np.int32), [len(self._tables[x][0]) for x in order])
+        return s, p, o

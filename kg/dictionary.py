@@ -1,0 +1,95 @@
+"""RDF term <-> dense integer id, one dictionary per knowledge graph and everything derived from it.
+
+Ids are given in order of first appearance and never change, so the columns, the closure, the embeddings and the
+fusion model can all index by them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from rdflib.term import Node
+
+from kg.errors import UnknownTermError
+from kg.terms import term_from_key, term_key
+
+__all__ = ["BLANK", "IRI", "LITERAL", "Dictionary"]
+
+IRI, BLANK, LITERAL = 0, 1, 2
+_KIND_OF = {"<": IRI, "_": BLANK, '"': LITERAL}
+
+
+class Dictionary:
+    """An append-only bijection between RDF terms and the integers 0 … len - 1."""
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._keys: list[str] = []
+        self._ids: dict[str, int] = {}
+        self._kinds = bytearray()
+        self._terms: dict[int, Node] = {}
+        for key in keys:
+            self.intern_key(key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def intern_key(self, key: str) -> int:
+        """The id of the term with this key (see `kg.terms.term_key`), given now if it is new."""
+        found = self._ids.get(key)
+        if found is not None:
+            return found
+        new = len(self._keys)
+        self._ids[key] = new
+        self._keys.append(key)
+        self._kinds.append(_KIND_OF[key[0]])
+        return new
+
+    def intern(self, term: Node) -> int:
+        """The id of a term, given now if it is new."""
+        return self.intern_key(term_key(term))
+
+    def find(self, term: Node) -> int | None:
+        """The id of a term, or None where the term was never seen."""
+        return self._ids.get(term_key(term))
+
+    def find_key(self, key: str) -> int | None:
+        """The id of the term with this key, or None."""
+        return self._ids.get(key)
+
+    def id(self, term: Node) -> int:
+        """The id of a term.
+
+        Raises:
+            UnknownTermError: the term was never seen; `nearest` has up to three that look alike.
+        """
+        found = self.find(term)
+        if found is None:
+            key = term_key(term)
+            raise UnknownTermError(key, difflib.get_close_matches(key, self._keys[:200_000], n=3, cutoff=0.75))
+        return found
+
+    def term(self, id: int) -> Node:
+        """The rdflib term with this id, made on first use and kept."""
+        found = self._terms.get(id)
+        if found is None:
+            found = self._terms[id] = term_from_key(self._keys[id])
+        return found
+
+    def key(self, id: int) -> str:
+        """The key (unescaped N-Triples form) of the term with this id."""
+        return self._keys[id]
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """Kind of each term: `IRI`, `BLANK` or `LITERAL`; shape (len,)."""
+        return np.frombuffer(bytes(self._kinds), dtype=np.uint8)
+
+    def is_literal(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether each id is a literal; same shape as `ids`."""
+        return np.asarray(self.kinds[ids] == LITERAL)

@@ -1,0 +1,269 @@
+"""`KnowledgeGraph`: asserted and inferred triples over one dictionary, with prefixes and labels.
+
+A graph is read here and never changed: loading makes one with asserted triples, materialising gives another that
+shares the dictionary and the asserted columns and has the inferred columns filled.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from rdflib import RDF, RDFS, SKOS, BNode, Literal, URIRef
+from rdflib.term import Node
+
+from kg.columns import Columns, Ids
+from kg.dictionary import LITERAL, Dictionary
+from kg.errors import UnknownTermError
+from kg.terms import Triple, local_name, split_camel
+
+if TYPE_CHECKING:
+    import networkx
+    import rdflib
+
+__all__ = ["KnowledgeGraph"]
+
+LABEL_PREDICATES = (SKOS.prefLabel, RDFS.label, SKOS.altLabel)
+_STANDARD_PREFIXES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+}
+
+
+class KnowledgeGraph:
+    """Triples as integer columns, asserted and inferred, with the terms, prefixes and labels to read them.
+
+    Args:
+        dictionary: the ids of every term in the columns.
+        asserted: triples given in the input.
+        inferred: triples added by rules; none before materialisation.
+        prefixes: prefix to namespace IRI, for compact names in both directions.
+        sources: names of the files the asserted triples came from; the columns' source numbers index it.
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        asserted: Columns,
+        *,
+        inferred: Columns | None = None,
+        prefixes: Mapping[str, str] | None = None,
+        sources: Sequence[str] = (),
+    ) -> None:
+        self.dictionary = dictionary
+        self.asserted = asserted
+        self.inferred = Columns.empty() if inferred is None else inferred
+        self.prefixes: dict[str, str] = {**_STANDARD_PREFIXES, **(prefixes or {})}
+        self.sources = tuple(sources)
+
+    def __len__(self) -> int:
+        return len(self.asserted) + len(self.inferred)
+
+    def __repr__(self) -> str:
+        return f"KnowledgeGraph({len(self.asserted)} asserted, {len(self.inferred)} inferred triples)"
+
+    @classmethod
+    def from_triples(
+        cls, triples: Iterable[tuple[Node, Node, Node]], *, prefixes: Mapping[str, str] | None = None
+    ) -> KnowledgeGraph:
+        """A graph of the given rdflib triples, all asserted."""
+        dictionary = Dictionary()
+        ids = [[dictionary.intern(term) for term in triple] for triple in triples]
+        s, p, o = np.array(ids, dtype=np.int32).reshape(-1, 3).T
+        return cls(dictionary, Columns.from_arrays(s, p, o), prefixes=prefixes)
+
+    def with_inferred(self, inferred: Columns) -> KnowledgeGraph:
+        """The same graph with these inferred triples; dictionary and asserted columns are shared."""
+        return KnowledgeGraph(
+            self.dictionary, self.asserted, inferred=inferred, prefixes=self.prefixes, sources=self.sources
+        )
+
+    # Terms ------------------------------------------------------------------------------------------------------
+
+    def term(self, name: str | Node) -> Node:
+        """The rdflib term for a compact name (`med:warfarin`), an IRI (with or without `<>`) or a term.
+
+        Raises:
+            UnknownTermError: a compact name has a prefix this graph does not declare.
+        """
+        if isinstance(name, (URIRef, BNode, Literal)):
+            return name
+        text = str(name)
+        if text.startswith("<") and text.endswith(">"):
+            return URIRef(text[1:-1])
+        if text.startswith("_:"):
+            return BNode(text[2:])
+        prefix, colon, local = text.partition(":")
+        if colon and prefix in self.prefixes:
+            return URIRef(self.prefixes[prefix] + local)
+        if colon and (local.startswith("//") or prefix in ("urn", "mailto", "tag")):
+            return URIRef(text)
+        raise UnknownTermError(text, difflib.get_close_matches(prefix, self.prefixes, n=3))
+
+    def id(self, name: str | Node) -> int:
+        """The id of a term of this graph.
+
+        Raises:
+            UnknownTermError: the term is not in the graph; the error lists the nearest known ones.
+        """
+        return self.dictionary.id(self.term(name))
+
+    def curie(self, term: Node) -> str:
+        """A short name for a term: `prefix:local` where a prefix fits, else the N-Triples form."""
+        if not isinstance(term, URIRef):
+            return term.n3()
+        fits = [(len(ns), prefix, ns) for prefix, ns in self.prefixes.items() if term.startswith(ns)]
+        if not fits:
+            return f"<{term}>"
+        _, prefix, namespace = max(fits)
+        return f"{prefix}:{term[len(namespace) :]}"
+
+    def label(self, term: Node) -> str:
+        """The name to show for a term: its first label, else words made from its local name, else its text."""
+        names = self.labels(term)
+        if names:
+            return names[0]
+        if isinstance(term, URIRef):
+            return split_camel(local_name(term))
+        return str(term)
+
+    def labels(self, term: Node) -> tuple[str, ...]:
+        """All labels of a term: `skos:prefLabel`, then `rdfs:label`, then `skos:altLabel`."""
+        at = self.dictionary.find(term)
+        return () if at is None else self._labels.get(at, ())
+
+    @cached_property
+    def _labels(self) -> dict[int, tuple[str, ...]]:
+        found: dict[int, list[str]] = {}
+        for predicate in LABEL_PREDICATES:
+            p = self.dictionary.find(predicate)
+            if p is None:
+                continue
+            for s, o in zip(*self.asserted.pairs(p), strict=True):
+                if self.dictionary.kinds[o] == LITERAL:
+                    found.setdefault(int(s), []).append(str(self.dictionary.term(int(o))))
+        return {s: tuple(dict.fromkeys(names)) for s, names in found.items()}
+
+    # Triples ----------------------------------------------------------------------------------------------------
+
+    def triples(
+        self,
+        subject: str | Node | None = None,
+        predicate: str | Node | None = None,
+        object: str | Node | None = None,
+        *,
+        inferred: bool = True,
+    ) -> Iterator[Triple]:
+        """The triples that fit a pattern in which None fits anything; asserted first.
+
+        A term that is not in the graph fits nothing.
+        """
+        pattern: list[int | None] = []
+        for name in (subject, predicate, object):
+            found = None if name is None else self.dictionary.find(self.term(name))
+            if name is not None and found is None:
+                return
+            pattern.append(found)
+        for columns in (self.asserted, self.inferred) if inferred else (self.asserted,):
+            for ids in columns.match(*pattern):
+                yield self.decode(*ids)
+
+    def decode(self, s: int, p: int, o: int) -> Triple:
+        """The triple of three ids."""
+        return Triple(self.dictionary.term(s), self.dictionary.term(p), self.dictionary.term(o))
+
+    def encode(self, triple: Sequence[Node]) -> tuple[int, int, int] | None:
+        """The ids of a triple, or None where one of its terms is not in the graph."""
+        s, p, o = (self.dictionary.find(term) for term in triple)
+        return None if s is None or p is None or o is None else (s, p, o)
+
+    def contains(self, triple: Sequence[Node], *, inferred: bool = True) -> bool:
+        """Whether the triple is asserted, or (unless `inferred` is false) inferred."""
+        ids = self.encode(triple)
+        if ids is None:
+            return False
+        return self.asserted.contains(*ids) or (inferred and self.inferred.contains(*ids))
+
+    def source(self, triple: Sequence[Node]) -> str | None:
+        """The file an asserted triple came from, or None where that is not known."""
+        ids = self.encode(triple)
+        at = None if ids is None else self.asserted.source(*ids)
+        return None if at is None or at >= len(self.sources) else self.sources[at]
+
+    def pairs(self, predicate: int) -> tuple[Ids, Ids]:
+        """Subjects and objects of a predicate id, asserted then inferred; shape (num_pairs,) each."""
+        (s, o), (s2, o2) = self.asserted.pairs(predicate), self.inferred.pairs(predicate)
+        return np.concatenate([s, s2]), np.concatenate([o, o2])
+
+    def predicates(self) -> tuple[int, ...]:
+        """Ids of all predicates with a triple, ascending."""
+        return tuple(sorted({*self.asserted.predicates(), *self.inferred.predicates()}))
+
+    @cached_property
+    def relation_ids(self) -> NDArray[np.int32]:
+        """Predicates that link entities and carry meaning for learning, ascending; shape (num_relations,).
+
+        Annotation, typing and schema predicates (`rdf:`, `rdfs:`, `owl:`, `skos:` labels) are not among them.
+        """
+        skip = (str(RDFS), "http://www.w3.org/2002/07/owl#", str(RDF), "http://purl.org/dc/terms/")
+        kinds = self.dictionary.kinds
+        chosen = []
+        for p in self.predicates():
+            name = str(self.dictionary.term(p))
+            _, objects = self.pairs(p)
+            if not name.startswith(skip) and bool((kinds[objects] != LITERAL).any()):
+                chosen.append(p)
+        return np.array(chosen, dtype=np.int32)
+
+    @cached_property
+    def entity_ids(self) -> NDArray[np.int32]:
+        """Terms linked by a relation (`relation_ids`), literals left out, ascending; shape (num_entities,)."""
+        ends = [np.concatenate(self.pairs(int(p))) for p in self.relation_ids]
+        every = np.sort(np.concatenate(ends)) if ends else np.empty(0, dtype=np.int32)
+        every = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
+        return every[~self.dictionary.is_literal(every)].astype(np.int32)
+
+    # Views ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_rdflib(cls, graph: rdflib.Graph) -> KnowledgeGraph:
+        """A graph of the triples (of all named graphs) of an rdflib `Graph` or `Dataset`, with its prefixes."""
+        prefixes = {prefix: str(namespace) for prefix, namespace in graph.namespaces() if prefix}
+        if isinstance(graph, _dataset_class()):
+            return cls.from_triples(((s, p, o) for s, p, o, _ in graph.quads()), prefixes=prefixes)
+        return cls.from_triples(graph, prefixes=prefixes)
+
+    def to_rdflib(self, *, inferred: bool = True) -> rdflib.Graph:
+        """An rdflib `Graph` holding a copy of the triples."""
+        import rdflib
+
+        graph = rdflib.Graph()
+        for prefix, namespace in self.prefixes.items():
+            graph.bind(prefix, namespace)
+        for triple in self.triples(inferred=inferred):
+            graph.add(tuple(triple))
+        return graph
+
+    def to_networkx(self, *, inferred: bool = True) -> networkx.MultiDiGraph:
+        """A networkx `MultiDiGraph` whose nodes are terms and whose edges are keyed by predicate."""
+        import networkx
+
+        graph = networkx.MultiDiGraph()
+        for columns, derived in ((self.asserted, False), (self.inferred, True)) if inferred else ((self.asserted, False),):
+            for ids in columns.match(None, None, None):
+                s, p, o = self.decode(*ids)
+                graph.add_edge(s, o, key=p, inferred=derived)
+        return graph
+
+
+def _dataset_class() -> type:
+    import rdflib
+
+    return rdflib.ConjunctiveGraph if not hasattr(rdflib, "Dataset") else rdflib.Dataset

@@ -1,0 +1,73 @@
+"""RDF terms as they appear at the public surface: rdflib's own classes, and the triple made of them.
+
+Inside the project a term is a dense integer (see `kg.dictionary`); its *key* is the string form defined here, which is
+N-Triples without escapes, so that it can be made from any parser's terms quickly and read back without ambiguity.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from rdflib import BNode, Literal, URIRef, Variable
+from rdflib.term import Node
+
+__all__ = ["Triple", "Variable", "local_name", "split_camel", "term_from_key", "term_key"]
+
+_XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
+
+
+class Triple(NamedTuple):
+    """A ground triple of rdflib terms."""
+
+    subject: Node
+    predicate: Node
+    object: Node
+
+    def __str__(self) -> str:
+        return " ".join(term_key(term) for term in self)
+
+
+def term_key(term: Node) -> str:
+    """The dictionary key of a term: `<iri>`, `_:label`, or `"text"` with `@lang` or `^^<datatype>`.
+
+    Raises:
+        TypeError: the term is none of IRI, blank node, literal.
+    """
+    if isinstance(term, URIRef):
+        return f"<{term}>"
+    if isinstance(term, BNode):
+        return f"_:{term}"
+    if isinstance(term, Literal):
+        if term.language:
+            return f'"{str(term)}"@{term.language.lower()}'
+        if term.datatype is None or str(term.datatype) == _XSD_STRING:
+            return f'"{str(term)}"'
+        return f'"{str(term)}"^^<{term.datatype}>'
+    raise TypeError(f"Expected an IRI, a blank node or a literal (got {type(term).__name__} {term!r})")
+
+
+def term_from_key(key: str) -> Node:
+    """The rdflib term for a dictionary key; a literal keeps its lexical form exactly."""
+    if key[0] == "<":
+        return URIRef(key[1:-1])
+    if key[0] == "_":
+        return BNode(key[2:])
+    end = key.rindex('"')
+    text, suffix = key[1:end], key[end + 1 :]
+    if suffix.startswith("@"):
+        return Literal(text, lang=suffix[1:])
+    if suffix.startswith("^^<"):
+        return Literal(text, datatype=URIRef(suffix[3:-1]), normalize=False)
+    return Literal(text)
+
+
+def local_name(iri: str) -> str:
+    """The part of an IRI after its last `#`, `/` or `:`."""
+    return re.split(r"[#/:]", iri.rstrip("#/"))[-1] or iri
+
+
+def split_camel(name: str) -> str:
+    """A local name as lower-case words: `hasQtRisk` gives `has qt risk`, `late_stage` gives `late stage`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return re.sub(r"[_\-\s]+", " ", spaced).strip().lower()

@@ -1,0 +1,334 @@
+"""Evaluating a rule body: substitutions as a table of id columns, extended by one atom at a time.
+
+A *slice* is a run of rows of a relation that an atom may match. Semi-naive evaluation, negation over a snapshot, proofs
+that may only use earlier triples, and worlds are all the same join over different slices.
+
+In a tagged slice the ids carry the number of a world in their upper 32 bits; rows of such a slice join only with
+substitutions of the same world, while untagged rows hold in every world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rdflib import Variable
+from rdflib.term import Node
+
+from engine.symbolic.relation import Key, Relation
+from engine.symbolic.rules import Assignment, Filter
+from kg.dictionary import Dictionary
+
+__all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
+
+Array = NDArray[np.int64]
+_ID = np.int64(0xFFFFFFFF)
+
+
+class CompiledAtom(NamedTuple):
+    """A triple pattern over ids. `key` is None while predicate or class is still a variable."""
+
+    key: Key | None
+    s: int | Variable
+    p: int | Variable
+    o: int | Variable
+
+    @property
+    def variables(self) -> set[Variable]:
+        """The variables of the pattern."""
+        return {term for term in (self.s, self.p, self.o) if isinstance(term, Variable)}
+
+
+class CompiledNegation(NamedTuple):
+    """`NOT { … }` over ids; with `data` only asserted triples are looked at."""
+
+    atoms: tuple[CompiledAtom, ...]
+    filters: tuple[Filter, ...]
+    data: bool
+
+
+class Slice(NamedTuple):
+    """The rows lo <= row < hi of a relation."""
+
+    relation: Relation
+    lo: int
+    hi: int
+    tagged: bool = False
+
+
+Slices = Callable[[CompiledAtom], Sequence[Slice]]
+"""What an atom with a key may match."""
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """A table of substitutions: one column of ids per variable, each of shape (size,), and their worlds if any."""
+
+    columns: Mapping[Variable, Array]
+    size: int
+    world: Array | None = None
+
+    @classmethod
+    def unit(cls, values: Mapping[Variable, int] | None = None, *, worlds: Array | None = None) -> Bindings:
+        """One substitution (one for each world) with the given values."""
+        size = 1 if worlds is None else len(worlds)
+        columns = {v: np.full(size, id, dtype=np.int64) for v, id in (values or {}).items()}
+        return cls(columns, size, worlds)
+
+    def take(self, rows: Array) -> Bindings:
+        """The substitutions at the given positions."""
+        columns = {variable: column[rows] for variable, column in self.columns.items()}
+        return Bindings(columns, len(rows), None if self.world is None else self.world[rows])
+
+    def value(self, term: int | Variable) -> Array | None:
+        """The column of a variable, a constant column, or None for an unbound variable."""
+        if isinstance(term, Variable):
+            return self.columns.get(term)
+        return np.full(self.size, term, dtype=np.int64)
+
+    def tagged(self, ids: Array) -> Array:
+        """The ids with each substitution's world in the upper half."""
+        assert self.world is not None, "tagged ids are asked for only where worlds are"
+        return (self.world << 32) | ids
+
+    def substitution(self, row: int) -> dict[Variable, int]:
+        """One substitution as a map from variables to ids."""
+        return {variable: int(column[row]) for variable, column in self.columns.items()}
+
+
+def _concatenate(parts: Sequence[Bindings]) -> Bindings:
+    if len(parts) == 1:
+        return parts[0]
+    worlds = [part.world for part in parts if part.world is not None]
+    columns = {v: np.concatenate([part.columns[v] for part in parts]) for v in parts[0].columns}
+    return Bindings(columns, sum(part.size for part in parts), np.concatenate(worlds) if worlds else None)
+
+
+def extend(bindings: Bindings, atom: CompiledAtom, slices: Sequence[Slice]) -> Bindings:
+    """The substitutions extended by every matching row of the slices (rule: bindings ⋈ atom)."""
+    parts = [_extend(bindings, atom, piece) for piece in slices if piece.lo < piece.hi]
+    parts = [part for part in parts if part.size] or [_nothing(bindings, atom)]
+    return _concatenate(parts)
+
+
+def _nothing(bindings: Bindings, atom: CompiledAtom) -> Bindings:
+    none = np.empty(0, dtype=np.int64)
+    columns = dict.fromkeys([*bindings.columns, *atom.variables], none)
+    return Bindings(columns, 0, None if bindings.world is None else none)
+
+
+def _extend(bindings: Bindings, atom: CompiledAtom, piece: Slice) -> Bindings:
+    if piece.tagged and bindings.world is None:
+        return _scan(bindings, atom, piece)
+    s, o = bindings.value(atom.s), bindings.value(atom.o)
+    if piece.tagged:
+        s = None if s is None else bindings.tagged(s)
+        o = None if o is None else bindings.tagged(o)
+    relation = piece.relation
+    if s is not None and o is not None:
+        rows = relation.rows(s, o)
+        return bindings.take(np.flatnonzero((rows >= piece.lo) & (rows < piece.hi)))
+    if s is None and (o is None or (relation.unary and not piece.tagged)):
+        return _scan(bindings, atom, piece)
+    column, keys = (0, s) if s is not None else (1, o)
+    assert keys is not None
+    positions, rows64 = relation.join(column, keys, piece.lo, piece.hi)
+    return _bind(bindings.take(positions), atom, relation.s[rows64], relation.o[rows64])
+
+
+def _scan(bindings: Bindings, atom: CompiledAtom, piece: Slice) -> Bindings:
+    """Every substitution with every row; a constant object of a binary relation is found by its chain."""
+    relation = piece.relation
+    if not relation.unary and bindings.size == 1 and not piece.tagged and isinstance(atom.o, int):
+        _, rows = relation.join(1, np.array([atom.o]), piece.lo, piece.hi)
+    else:
+        rows = np.arange(piece.lo, piece.hi)
+    s, o = relation.s[rows], relation.o[rows]
+    if piece.tagged and bindings.world is None:
+        many = Bindings(
+            {v: np.tile(c, len(rows)) for v, c in bindings.columns.items()},
+            bindings.size * len(rows),
+            np.repeat(s.astype(np.int64) >> 32, bindings.size),
+        )
+        return _bind(many, atom, np.repeat(s, bindings.size), np.repeat(o, bindings.size))
+    if piece.tagged:
+        return _same_world(bindings, atom, s, o)
+    positions = np.repeat(np.arange(bindings.size), len(rows))
+    return _bind(bindings.take(positions), atom, np.tile(s, bindings.size), np.tile(o, bindings.size))
+
+
+def _same_world(bindings: Bindings, atom: CompiledAtom, s: Array, o: Array) -> Bindings:
+    """Every substitution with every row of its own world."""
+    assert bindings.world is not None
+    order = np.argsort(s, kind="stable")  # the world is in the upper bits
+    worlds = s[order] >> 32
+    begin, end = np.searchsorted(worlds, bindings.world, "left"), np.searchsorted(worlds, bindings.world, "right")
+    counts = end - begin
+    positions = np.repeat(np.arange(bindings.size), counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = order[np.repeat(begin, counts) + within]
+    return _bind(bindings.take(positions), atom, s[rows], o[rows])
+
+
+def _bind(bindings: Bindings, atom: CompiledAtom, s: Array, o: Array) -> Bindings:
+    """The substitutions with the atom's terms set to (checked against) the untagged values of s and o."""
+    columns, keep = dict(bindings.columns), np.ones(len(s), dtype=bool)
+    for term, ids in ((atom.s, s), (atom.o, o)):
+        ids = ids.astype(np.int64) & _ID
+        if isinstance(term, int):
+            keep &= ids == term
+        elif term in columns:
+            keep &= columns[term] == ids
+        else:
+            columns[term] = ids
+    found = replace(bindings, columns=columns, size=len(s))
+    return found if keep.all() else found.take(np.flatnonzero(keep))
+
+
+def evaluate(
+    atoms: Sequence[CompiledAtom],
+    slices: Callable[[int], Sequence[Slice]],
+    bindings: Bindings,
+    *,
+    filters: Iterable[Filter] = (),
+    dictionary: Dictionary,
+    first: int | None = None,
+    limit: int | None = None,
+) -> Bindings:
+    """All substitutions that match every atom, each within its own slices, and pass the filters.
+
+    Atoms are joined greedily: the one with most bound positions next, among those the smallest. A filter is applied as
+    soon as its variables are bound. `first` names the atom to begin with (the changed one).
+
+    Raises:
+        MemoryError: a join would give more than `limit` substitutions.
+    """
+    waiting, unused = list(range(len(atoms))), list(filters)
+    while waiting:
+        if first is not None:
+            chosen, first = first, None
+        else:
+            chosen = min(waiting, key=lambda i: _cost(atoms[i], bindings, slices(i)))
+        waiting.remove(chosen)
+        bindings = extend(bindings, atoms[chosen], slices(chosen))
+        if limit is not None and bindings.size > limit:
+            raise MemoryError(f"a join gives more than {limit} substitutions")
+        ready = [f for f in unused if all(v in bindings.columns for v in f.variables)]
+        for condition in ready:
+            unused.remove(condition)
+            bindings = keep_if(bindings, condition, dictionary)
+        if not bindings.size:
+            return _close(bindings, atoms)
+    for condition in unused:  # a variable without a value makes the expression an error, which counts as false
+        bindings = keep_if(bindings, condition, dictionary)
+    return bindings
+
+
+def _close(bindings: Bindings, atoms: Sequence[CompiledAtom]) -> Bindings:
+    none = np.empty(0, dtype=np.int64)
+    every = {**bindings.columns, **{v: none for atom in atoms for v in atom.variables}}
+    return replace(bindings, columns=every)
+
+
+def _cost(atom: CompiledAtom, bindings: Bindings, slices: Sequence[Slice]) -> tuple[int, int]:
+    bound = sum(not isinstance(term, Variable) or term in bindings.columns for term in (atom.s, atom.o))
+    shares = any(isinstance(t, Variable) and t in bindings.columns for t in (atom.s, atom.o))
+    size = sum(piece.hi - piece.lo for piece in slices)
+    if bound == 2:
+        return 0, size
+    return (1 if shares or not bindings.columns else 2), (size if bound else 2 * size)
+
+
+def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
+    """The distinct value tuples of some variables, and for each substitution the number of its tuple."""
+    if not variables or not bindings.size:
+        return ([()] if bindings.size else []), np.zeros(bindings.size, dtype=np.int64)
+    columns = [bindings.columns[v] for v in variables]
+    order = np.lexsort(columns)
+    new = np.ones(bindings.size, dtype=bool)
+    new[1:] = np.any([c[order][1:] != c[order][:-1] for c in columns], axis=0)
+    numbers = np.empty(bindings.size, dtype=np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    firsts = order[new]
+    return list(zip(*(c[firsts].tolist() for c in columns), strict=True)), numbers
+
+
+def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bindings:
+    """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
+    from engine.symbolic.builtins import holds
+
+    variables = [v for v in condition.variables if v in bindings.columns]
+    tuples, numbers = _distinct_rows(bindings, variables)
+    true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
+    return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
+
+
+def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -> Bindings:
+    """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none."""
+    from engine.symbolic.builtins import ExpressionError
+    from engine.symbolic.builtins import evaluate as value_of
+
+    variables = [v for v in assignment.variables if v in bindings.columns]
+    tuples, numbers = _distinct_rows(bindings, variables)
+    values = np.full(len(tuples), -1, dtype=np.int64)
+    for at, ids in enumerate(tuples):
+        try:
+            values[at] = dictionary.intern(value_of(assignment.expression, _terms(variables, ids, dictionary)))
+        except ExpressionError:
+            continue
+    column = values[numbers] if len(tuples) else np.empty(0, dtype=np.int64)
+    with_value = replace(bindings, columns={**bindings.columns, assignment.variable: column})
+    return with_value.take(np.flatnonzero(column >= 0))
+
+
+def _terms(variables: Sequence[Variable], ids: tuple[int, ...], dictionary: Dictionary) -> dict[Variable, Node]:
+    return {variable: dictionary.term(id) for variable, id in zip(variables, ids, strict=True)}
+
+
+_ROW = Variable("-row")  # no variable of a rule can have this name
+
+
+def without_match(
+    bindings: Bindings,
+    negation: CompiledNegation,
+    slices: Slices,
+    keys: Callable[[CompiledAtom, Bindings], Sequence[CompiledAtom]],
+    dictionary: Dictionary,
+) -> Bindings:
+    """The substitutions for which the negated pattern has no match.
+
+    `keys` lists, for an atom whose predicate or class is a variable, the atoms with a key it stands for.
+    """
+    if not bindings.size:
+        return bindings
+    used = {v for a in negation.atoms for v in a.variables} | {v for f in negation.filters for v in f.variables}
+    outer = {v: c for v, c in bindings.columns.items() if v in used}
+    rows = np.arange(bindings.size)
+    table = Bindings({**outer, _ROW: rows}, bindings.size, bindings.world)
+    matched = np.zeros(bindings.size, dtype=bool)
+    for atoms in product(*(keys(atom, table) if atom.key is None else (atom,) for atom in negation.atoms)):
+        start = _bind_wild(table, negation.atoms, atoms)
+        found = evaluate(
+            atoms, lambda i, a=atoms: slices(a[i]), start, filters=negation.filters, dictionary=dictionary  # type: ignore[misc]  # a default argument fixes the loop variable
+        )
+        matched[found.columns[_ROW]] = True
+    return bindings.take(np.flatnonzero(~matched))
+
+
+def _bind_wild(table: Bindings, before: Sequence[CompiledAtom], after: Sequence[CompiledAtom]) -> Bindings:
+    """Set the variables that a wildcard predicate or class took; substitutions with another value drop out."""
+    for old, new in zip(before, after, strict=True):
+        for term, value in ((old.p, new.p), (old.o, new.o)):
+            if not isinstance(term, Variable) or isinstance(value, Variable):
+                continue
+            column = table.columns.get(term)
+            if column is None:
+                filled = np.full(table.size, value, dtype=np.int64)
+                table = replace(table, columns={**table.columns, term: filled})
+            else:
+                table = table.take(np.flatnonzero(column == value))
+    return table

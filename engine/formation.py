@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,7 +45,7 @@ _NEGATION = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
 _WORD = re.compile(r"[a-z0-9]+|n't")
-_UNIT_OF_THOUSAND = re.compile(r"\s*(?:g|grams?)\b")
+_UNIT = re.compile(r"\s*([A-Za-z]+)")
 _VOCABULARIES = (str(OWL), str(RDFS), str(RDF), str(XSD))
 
 
@@ -59,6 +59,7 @@ class FormationSettings:
         type_bonus: added for each end whose kind fits the relation's domain or range.
         polarity_penalty: taken off where text and exemplar differ in having a negation.
         ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
+        units: what a number is multiplied by where one of these words follows it; a domain says its own.
     """
 
     threshold: float = 0.45
@@ -66,6 +67,7 @@ class FormationSettings:
     type_bonus: float = 0.08
     polarity_penalty: float = 0.06
     ambiguity_margin: float = 0.02
+    units: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,9 +189,9 @@ class ClaimFormer:
         covered = [(m.start, m.end) for m in mentions]
         for match in _NUMBER.finditer(text):
             if not any(start <= match.start() < end for start, end in covered):
-                value = float(match.group().replace(",", ""))
-                if _UNIT_OF_THOUSAND.match(text, match.end()) and self.settings:
-                    value *= 1000
+                unit = _UNIT.match(text, match.end())
+                factor = self.settings.units.get(unit.group(1).lower(), 1.0) if unit else 1.0
+                value = float(match.group().replace(",", "")) * factor
                 found.append(_Argument(match.start(), match.end(), _number(value), "number", 1.0))
         return sorted(found, key=lambda a: (a.start, str(a.term)))
 

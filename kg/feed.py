@@ -129,7 +129,7 @@ class Feed:
             if self._packed and done > _UNPACKED_FREELY + ratio * self._raw.tell():
                 raise Refusal(
                     "limit",
-                    f"Expected text at most {ratio:g} times as large as packed (a gzip bomb?); unpack the file yourself "
+                    f"Expected text at most {ratio:g} times as large as packed (a gzip bomb?); unpack it yourself "
                     "or raise `gzip_ratio` in the limits",
                 )
             yield data

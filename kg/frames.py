@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-__all__ = ["pack_keys", "read_frame", "read_json", "unpack_keys", "write_frame", "write_json"]
+__all__ = ["json_bytes", "pack_keys", "read_frame", "read_json", "unpack_keys", "write_frame", "write_json"]
 
 _HEADER = struct.Struct("<cQ")
 
@@ -25,7 +25,7 @@ def write_frame(pipe: IO[bytes], kind: bytes, payload: bytes = b"") -> None:
 
 def write_json(pipe: IO[bytes], kind: bytes, value: object) -> None:
     """Writes one frame whose payload is JSON, and flushes."""
-    write_frame(pipe, kind, json.dumps(value).encode())
+    write_frame(pipe, kind, json_bytes(value))
     pipe.flush()
 
 
@@ -56,6 +56,11 @@ def unpack_keys(block: bytes) -> Iterator[str]:
     for length in lengths:
         yield text[at : at + length]
         at += length
+
+
+def json_bytes(value: object) -> bytes:
+    """A JSON payload."""
+    return json.dumps(value).encode()
 
 
 def read_json(payload: bytes) -> Any:

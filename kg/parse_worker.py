@@ -17,9 +17,9 @@ import pyoxigraph as ox
 from kg.feed import Feed, Refusal
 from kg.frames import pack_keys, read_frame, read_json, write_frame, write_json
 
-__all__ = ["key_of", "limit_process", "main"]
+__all__ = ["FORMATS", "key_of", "limit_process", "main"]
 
-_FORMATS = {
+FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
     "ntriples": ox.RdfFormat.N_TRIPLES,
     "nquads": ox.RdfFormat.N_QUADS,
@@ -114,7 +114,7 @@ class _Loader:
         write_json(self.out, b"F", number)
         feed = self.feed(file)
         try:
-            parser = ox.parse(input=cast("IO[bytes]", feed), format=_FORMATS[file["format"]], base_iri=file["base"])
+            parser = ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"])
             triples = array("i")
             ids, append, intern = self.ids.get, triples.append, self.intern
             for s, p, o, _ in parser:
@@ -170,7 +170,7 @@ class _Loader:
         xml = file["format"] == "rdfxml"
         feed = self.feed(file, b">" if xml else b"\n")
         try:
-            for _ in ox.parse(input=cast("IO[bytes]", feed), format=_FORMATS[file["format"]], base_iri=file["base"]):
+            for _ in ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"]):
                 pass
         except (SyntaxError, OSError):
             if not xml:

@@ -21,7 +21,7 @@ __all__ = ["Domain", "load_domain"]
 
 ENTAILMENTS = ("owl2rl", "rdfs", "none")
 _TABLES = ("linking", "embedding", "fusion")
-_KEYS = ("name", "title", "graph", "schema", "rules", "claims", "entailment", "prefixes", *_TABLES)
+_KEYS = ("name", "title", "notice", "graph", "schema", "rules", "claims", "entailment", "prefixes", *_TABLES)
 _TOML_BYTES = 1 << 20
 
 
@@ -35,6 +35,8 @@ class Domain:
     graph: KnowledgeGraph
     """All graph and schema files as one graph of asserted triples."""
     rule_files: tuple[Path, ...] = ()
+    notice: str = ""
+    """What a reader of any result must know, shown with every report."""
     entailment: str = "owl2rl"
     """The built-in rule set to close the graph under: owl2rl, rdfs or none."""
     claims: tuple[ClaimRecord, ...] = ()
@@ -101,6 +103,7 @@ def load_domain(
         name=name,
         title=settings.text("title", name),
         folder=folder,
+        notice=settings.text("notice", "") if "notice" in settings.values else "",
         graph=graph,
         rule_files=tuple(rule_files),
         entailment=entailment,

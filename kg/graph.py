@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,6 +39,10 @@ _STANDARD_PREFIXES = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[^\s<>\"{}|^`\\]+")
+_SOURCE = "urn:noesis:source:"
+_DEFAULT_GRAPH = "urn:x-rdflib:default"  # what some versions of rdflib call it in place of None
+_NO_SOURCE = 2**31 - 1  # a source number past every list of sources
 
 _VOCABULARIES = (str(RDF), str(RDFS), "http://www.w3.org/2002/07/owl#", "http://www.w3.org/2001/XMLSchema#")
 
@@ -264,7 +269,8 @@ class KnowledgeGraph:
     def from_rdflib(cls, graph: rdflib.Graph) -> KnowledgeGraph:
         """A graph of the triples of an rdflib `Graph` or `Dataset`, with its prefixes.
 
-        The named graphs of a dataset are merged; `source` gives the name of the first one a triple is in.
+        The named graphs of a dataset are merged; `source` gives the name of the first one a triple is in, None for the
+        default graph.
         """
         import rdflib
 
@@ -272,13 +278,15 @@ class KnowledgeGraph:
         if not isinstance(graph, rdflib.Dataset):
             return cls.from_triples(graph, prefixes=prefixes)
         dictionary, names = Dictionary(), dict[str, int]()
-        quads = sorted(graph.quads(), key=lambda quad: str(quad[3] or ""))  # so that the first name is always the same
-        rows = [
-            (*(dictionary.intern(term) for term in triple), names.setdefault(str(name or ""), len(names)))
-            for *triple, name in quads
-        ]
-        s, p, o, source = np.array(rows, dtype=np.int32).reshape(-1, 4).T
-        return cls(dictionary, Columns.from_arrays(s, p, o, source), prefixes=prefixes, sources=tuple(names))
+        # Sorted, so that the first graph of a triple is always the same one.
+        quads = sorted(graph.quads(), key=lambda quad: str(quad[3] or ""))
+        rows = []
+        for s, p, o, name in quads:
+            default = name is None or str(name) == _DEFAULT_GRAPH
+            number = _NO_SOURCE if default else names.setdefault(str(name), len(names))
+            rows.append([*(dictionary.intern(term) for term in (s, p, o)), number])
+        columns = np.array(rows, dtype=np.int32).reshape(-1, 4).T
+        return cls(dictionary, Columns.from_arrays(*columns), prefixes=prefixes, sources=tuple(names))
 
     def to_rdflib(self, *, inferred: bool = True) -> rdflib.Graph:
         """An rdflib `Graph` holding a copy of the triples."""
@@ -302,11 +310,10 @@ class KnowledgeGraph:
         dataset = rdflib.Dataset()
         for prefix, namespace in self.prefixes.items():
             dataset.bind(prefix, namespace)
-        names = [_graph_name(source) for source in self.sources]
+        names = [URIRef(source if _ABSOLUTE.fullmatch(source) else _SOURCE + quote(source)) for source in self.sources]
         for s, p, o in self.asserted.match(None, None, None):
             at = self.asserted.source(s, p, o)
-            name = None if at is None or at >= len(names) else names[at]
-            graph = dataset.default_graph if name is None else dataset.graph(name)
+            graph = dataset.default_graph if at is None or at >= len(names) else dataset.graph(names[at])
             graph.add((self.dictionary.term(s), self.dictionary.term(p), self.dictionary.term(o)))
         for s, p, o in self.inferred.match(None, None, None) if inferred else ():
             dataset.graph(URIRef("urn:noesis:inferred")).add(
@@ -335,7 +342,10 @@ class KnowledgeGraph:
         (num_edges,), bool; `node_id` (num_nodes,) and `relation_id` (num_relations,), the term ids behind the numbers.
         """
         import torch
-        from torch_geometric.data import Data
+
+        with warnings.catch_warnings():  # torch-geometric compiles with torch.jit while it is imported
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch_geometric.data import Data
 
         entities, relations = self.entity_ids, self.relation_ids
         parts = []
@@ -359,12 +369,3 @@ class KnowledgeGraph:
 
 def _rows(heads: Ids, relation: int, tails: Ids) -> NDArray[np.int32]:
     return np.column_stack([heads, np.full(len(heads), relation, dtype=np.int32), tails])
-
-
-def _graph_name(source: str) -> URIRef | None:
-    """The IRI of the named graph for a source, None for the default graph."""
-    if not source or source == "urn:x-rdflib:default":
-        return None
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:[^\s<>\"{}|^`\\]+", source):
-        return URIRef(source)
-    return URIRef("urn:noesis:source:" + quote(source))

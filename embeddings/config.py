@@ -13,7 +13,12 @@ from kg.errors import ConfigError
 __all__ = ["EmbeddingConfig"]
 
 _ISOMETRIC = {"transe": "TransE", "rotate": "RotatE"}
-_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "int | None": (int, type(None))}
+_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "int | None": (int, type(None)),
+}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.completions import Completions
+from embeddings.device import resolve_device
 from embeddings.embedding import Embedding
 from kg.errors import InputError
 
@@ -71,8 +73,14 @@ def evaluate(
     if not seen.any():
         raise InputError(f"Expected a test triple whose terms were all trained (got {len(test)}, none such)")
     both = ranks(embedding, test[seen], known, device=device).ravel()
-    hits = [float((both <= k).mean()) for k in (1, 3, 10)]
-    return RankMetrics(float((1 / both).mean()), *hits, count=int(seen.sum()), unseen=int((~seen).sum()))
+    return RankMetrics(
+        mrr=float((1 / both).mean()),
+        hits_at_1=float((both <= 1).mean()),
+        hits_at_3=float((both <= 3).mean()),
+        hits_at_10=float((both <= 10).mean()),
+        count=int(seen.sum()),
+        unseen=int((~seen).sum()),
+    )
 
 
 def ranks(
@@ -84,22 +92,20 @@ def ranks(
         UnknownTermError: a term of a triple was not trained.
         ConfigError: the device is not there.
     """
-    from embeddings.train import resolve_device
-
     dense = embedding.dense(triples)
     facts = np.unique(embedding.dense(known[embedding.knows(known)]), axis=0)
     scorer = _Products(embedding, resolve_device(device)) if embedding.config.isometric else _Plain(embedding)
     chunk = max(1, _CHUNK_BYTES // (8 * len(embedding.entities) * scorer.width))
     result = np.empty((len(dense), 2))
     for side, tails in enumerate((True, False)):
-        others = _Completions(facts, len(embedding.relations), tails=tails)
+        others = Completions(facts, tails=tails)
         for start in range(0, len(dense), chunk):
             rows = dense[start : start + chunk]
             result[start : start + chunk, side] = _chunk_ranks(scorer, rows, others, tails=tails)
     return result
 
 
-def _chunk_ranks(scorer: _Products | _Plain, rows: NDArray[np.int64], others: _Completions, *, tails: bool) -> Any:
+def _chunk_ranks(scorer: _Products | _Plain, rows: NDArray[np.int64], others: Completions, *, tails: bool) -> Any:
     import torch
 
     scores = scorer.scores(rows, tails=tails)
@@ -110,28 +116,6 @@ def _chunk_ranks(scorer: _Products | _Plain, rows: NDArray[np.int64], others: _C
     scores.scatter_(1, sought, -torch.inf)  # the triple itself, whether or not it is among the known
     better, equal = (scores > own).sum(dim=1), (scores == own).sum(dim=1)
     return (1 + better + equal / 2).cpu().numpy()
-
-
-class _Completions:
-    """The known completions of (head, relation) by tails, or of (relation, tail) by heads, to look up by many at once."""
-
-    def __init__(self, facts: NDArray[np.int64], num_relations: int, *, tails: bool) -> None:
-        self.num_relations, self.fixed, self.free = num_relations, 0 if tails else 2, 2 if tails else 0
-        key = self._key(facts)
-        order = np.argsort(key, kind="stable")
-        self.keys, self.entities = key[order], facts[order, self.free]
-
-    def _key(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.asarray(rows[:, self.fixed] * self.num_relations + rows[:, 1])
-
-    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(position in `rows`, entity) of each known completion; shape (num_completions,) each."""
-        key = self._key(rows)
-        low, high = np.searchsorted(self.keys, key, "left"), np.searchsorted(self.keys, key, "right")
-        count = high - low
-        position = np.repeat(np.arange(len(rows)), count)
-        within = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-        return position, self.entities[low[position] + within]
 
 
 class _Products:

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.config import EmbeddingConfig
+from embeddings.device import resolve_device
 from embeddings.embedding import Embedding
 from embeddings.quiet import quiet, seeded
 from kg.errors import ConfigError, InputError
 
-if TYPE_CHECKING:
-    import torch
-
-__all__ = ["resolve_device", "train_embedding", "triples_fingerprint"]
+__all__ = ["train_embedding", "triples_fingerprint"]
 
 _LOG = logging.getLogger(__name__)
-_FINAL_RATE = 0.05  # the last step over the first: a constant rate of this size keeps jumping over the optimum
 
 
 def train_embedding(
@@ -52,9 +48,8 @@ def train_embedding(
         NotSupportedError: a PyKEEN model that needs more than integer triples.
     """
     config = config or EmbeddingConfig()
-    triples = np.unique(_checked(triples, num_terms), axis=0)
-    entities = np.unique(triples[:, [0, 2]]).astype(np.int32)
-    relations = np.unique(triples[:, 1]).astype(np.int32)
+    rows = np.unique(_checked(triples, num_terms), axis=0)
+    entities, relations = np.unique(rows[:, [0, 2]]), np.unique(rows[:, 1])
     if len(entities) < 2:
         raise InputError(f"Expected triples about at least two entities (got {len(entities)})")
     if config.patience and (validation is None or not len(validation)):
@@ -65,17 +60,21 @@ def train_embedding(
         relations=relations,
         entity_vectors=np.empty((len(entities), 0), dtype=np.float32),
         relation_vectors=np.empty((len(relations), 0), dtype=np.float32),
-        fingerprint=fingerprint or triples_fingerprint(triples),
+        fingerprint=fingerprint or triples_fingerprint(rows),
     )
     _LOG.info(
-        "training %s on %d triples, %d entities, %d relations", config.model, len(triples), len(entities), len(relations)
+        "training %s on %d triples, %d entities, %d relations",
+        config.model,
+        len(triples),
+        len(entities),
+        len(relations),
     )
     began = time.perf_counter()
     with quiet(), seeded(config.seed):
         from embeddings.network import fit
 
         seen = None if validation is None or not config.patience else _checked(validation, num_terms)
-        result = fit(frame, triples, validation=seen, device=resolve_device(config.device), progress=progress)
+        result = fit(frame, rows, validation=seen, device=resolve_device(config.device), progress=progress)
     _LOG.info("trained %d epochs in %.1f s", len(result.losses), time.perf_counter() - began)
     return result
 
@@ -92,24 +91,6 @@ def triples_fingerprint(triples: NDArray[np.integer], key: Callable[[int], str] 
             name = key(int(term)).encode("utf-8", "surrogatepass")
             digest.update(len(name).to_bytes(4, "little") + name)
     return digest.hexdigest()
-
-
-def resolve_device(name: str) -> torch.device:
-    """The torch device of a name; `auto` is CUDA where there is one, else the CPU.
-
-    Raises:
-        ConfigError: torch knows no such device, or this machine has none.
-    """
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(f"Expected a device of this machine, as 'auto' or 'cpu' (got {name!r}: {error})") from error
-    return device
 
 
 def _checked(triples: Any, num_terms: int) -> NDArray[np.int32]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
+from kg.domain import Domain, load_domain
+from kg.load import load_graph
 from rdflib import OWL, RDF, RDFS, SKOS, XSD, Literal, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic import Closure, Status, audit, check, load_rules, materialise
 from engine.symbolic.rules import Atom, Filter, Negation, Rule, RuleSet, term_text
-from kg.domain import Domain, load_domain
-from kg.load import load_graph
 from kg.terms import Triple
 
 FOLDER = Path(__file__).parents[1] / "data" / "domains" / "medicine"
@@ -157,6 +157,12 @@ def test_sparql_over_the_closure_finds_the_same_violations(closure: Closure, rul
         for v in closure.violations
     }
     assert ours == found
+
+
+def test_readme_lists_every_rule_and_constraint(rules: RuleSet) -> None:
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    assert {f"| `{rule.name}` | {rule.comment} |" for rule in rules.rules} <= set(lines)
+    assert {f"| `{c.name}` | {c.severity.name.capitalize()} | {c.comment} |" for c in rules.constraints} <= set(lines)
 
 
 def test_about_a_third_of_the_patients_is_unsafe() -> None:

@@ -236,7 +236,7 @@ class KnowledgeGraph:
         """Triples to learn from, as rows of head, relation and tail ids; shape (num_triples, 3).
 
         The relations are `relation_ids`, literals as tails left out, and `rdf:type` to classes of the domain (IRIs
-        outside the RDF, RDFS, OWL and XSD vocabularies). Asserted rows come first, then, where asked for, inferred ones.
+        outside the RDF, RDFS, OWL and XSD vocabularies). Asserted rows come first, then inferred ones where asked for.
         """
         kinds = self.dictionary.kinds
         type_id = self.dictionary.find(RDF.type)

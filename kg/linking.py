@@ -104,7 +104,11 @@ class LabelIndex:
         if not found:
             return ()
         span = mention[found[0].start : found[-1].end]
-        candidates = self._lookup(span, found) or self._fuzzy(found) or self._similar(span, found)
+        candidates = (
+            self._lookup(span, found)
+            or self._fuzzy(found, [self._corrections(word) for word in found])
+            or self._similar(span, found)
+        )
         return candidates[:k]
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
@@ -113,10 +117,11 @@ class LabelIndex:
         The encoder takes no part: a span is found by its words, right or misspelt.
         """
         found = words(text)
+        corrected = [self._corrections(word) for word in found]
         chosen: list[Mention] = []
         at = 0
         while at < len(found):
-            mention = self._longest(text, found, at)
+            mention = self._longest(text, found, corrected, at)
             if mention is None:
                 at += 1
                 continue
@@ -200,52 +205,46 @@ class LabelIndex:
         method: Method = "exact" if best == _EXACT else "normalised"
         return self._candidates(((at, score) for at, score in scored if score == best), method)
 
-    def _fuzzy(
-        self, found: Sequence[Word], known: dict[int, tuple[Correction, ...]] | None = None
-    ) -> tuple[Candidate, ...]:
+    def _fuzzy(self, found: Sequence[Word], corrected: Sequence[tuple[Correction, ...]]) -> tuple[Candidate, ...]:
         """Candidates whose label has the words of the span once misspelt ones are corrected."""
-        options: list[tuple[Correction, ...]] = []
-        for word in found:
-            corrections = self._corrections(word, {} if known is None else known)
-            options.append(corrections or (Correction(stem(word.text), 1.0),))
-        if all(option[0].score == 1.0 for option in options):
+        if not any(corrected):
             return ()
+        options = [c or (Correction(stem(word.text), 1.0),) for word, c in zip(found, corrected, strict=True)]
         scored: list[tuple[int, float]] = []
         for chosen in product(*options):
             key = " ".join(name_key(tuple(c.word for c in chosen)))
             scored += [(at, min(c.score for c in chosen)) for at in self._spaced.get(key, ())]
-        best = max((score for _, score in scored), default=0.0)
-        # Without an acceptable reading the rivals alone are no candidates.
-        if best < self.settings.fuzzy_threshold:
+        # Rivals that are near only to each other are no candidates: one reading must be acceptable.
+        if max((score for _, score in scored), default=0.0) < self.settings.fuzzy_threshold:
             return ()
         return self._candidates(scored, "fuzzy")
 
-    def _corrections(self, word: Word, known: dict[int, tuple[Correction, ...]]) -> tuple[Correction, ...]:
-        if word.start not in known:
-            stemmed, folded = stem(word.text), fold(word.text)
-            certain = (
-                stemmed in self._vocabulary
-                or stemmed in self._joined
-                or stemmed in self._distinct
-                or folded in self._relation_words
-                or is_ordinary(folded)
-            )
-            known[word.start] = () if certain else self._spelling.corrections(stemmed)
-        return known[word.start]
+    def _corrections(self, word: Word) -> tuple[Correction, ...]:
+        """The words of labels a word may be a misspelling of; none where it is right, ordinary or short."""
+        stemmed, folded = stem(word.text), fold(word.text)
+        if (
+            stemmed in self._vocabulary
+            or stemmed in self._joined
+            or stemmed in self._distinct
+            or folded in self._relation_words
+            or is_ordinary(folded)
+        ):
+            return ()
+        return self._spelling.corrections(stemmed)
 
-    def _longest(self, text: str, found: Sequence[Word], at: int) -> Mention | None:
+    def _longest(
+        self, text: str, found: Sequence[Word], corrected: Sequence[tuple[Correction, ...]], at: int
+    ) -> Mention | None:
         """The longest linking span that begins at a word."""
-        known: dict[int, tuple[Correction, ...]] = {}
         last = at + 1
         while last < len(found) and last - at < _MAX_WORDS and not _parted(text, found[last - 1], found[last]):
             last += 1
         for end in range(last, at, -1):
             part = found[at:end]
             span = text[part[0].start : part[-1].end]
-            if all(word.text.isdigit() for word in part):
-                continue
-            candidates = self._lookup(span, part) or self._fuzzy(part, known)
-            if candidates:
+            candidates = self._lookup(span, part) or self._fuzzy(part, corrected[at:end])
+            # A bare number in a text is a quantity, whatever it may be a label of.
+            if candidates and not all(word.text.isdigit() for word in part):
                 return Mention(part[0].start, part[-1].end, span, candidates, self.settings.margin)
         return None
 

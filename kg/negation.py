@@ -12,18 +12,19 @@ from typing import NamedTuple
 __all__ = ["negate"]
 
 _VERB_TEXT = """
-absorb accelerate account act activate add affect aggravate allow alleviate alter antagonise antagonize apply augment
-avoid become begin belong bind block boost break bring build carry cause change clear combine compete conflict consist
-contain contradict contribute convert correct count counteract cover create cross cross-react cure decrease deplete depress
-depend deserve determine develop diminish disrupt do double elevate eliminate employ enhance exacerbate exceed excrete
-exert exist extend facilitate fall fight fit follow form give go grow harm have help hinder hold improve impair include
-increase induce influence inhibit intensify interact interfere involve keep kill lack lead lengthen lessen lie limit
-list live lose lower make manage mask mean meet metabolise metabolize mimic mix modulate need neutralise neutralize occur
-oppose own oxidise oxidize point possess potentiate precede precipitate predict predispose prescribe present prevent
-produce prohibit prolong promote protect provide provoke push put raise react receive reduce regulate relieve remain
-remove require resemble restore result reverse rise risk rule run say serve share shorten show slow soothe speed spread
-start stimulate stop strengthen suffer support suppress sustain take target tolerate transform transport treat trigger
-turn undergo use weaken weigh work worsen write yield
+absorb accelerate account act activate add affect aggravate allow alleviate alter antagonise antagonize apply
+augment avoid become begin belong bind block boost break bring build carry cause change clear combine compete
+conflict consist contain contradict contribute convert correct count counteract cover create cross cross-react cure
+decrease deplete depress depend deserve determine develop diminish disrupt do double elevate eliminate employ
+enhance exacerbate exceed excrete exert exist extend facilitate fall fight fit follow form give go grow harm have
+help hinder hold improve impair include increase induce influence inhibit intensify interact interfere involve keep
+kill lack lead lengthen lessen lie limit list live lose lower make manage mask mean meet metabolise metabolize mimic
+mix modulate need neutralise neutralize occur oppose own oxidise oxidize point possess potentiate precede
+precipitate predict predispose prescribe present prevent produce prohibit prolong promote protect provide provoke
+push put raise react receive reduce regulate relieve remain remove require resemble restore result reverse rise risk
+rule run say serve share shorten show slow soothe speed spread start stimulate stop strengthen suffer support
+suppress sustain take target tolerate transform transport treat trigger turn undergo use weaken weigh work worsen
+write yield
 """
 _VERBS = frozenset(_VERB_TEXT.split())
 _BE = frozenset({"is", "are", "was", "were", "am"})

@@ -210,19 +210,16 @@ def _moment(name: str, text: str) -> Value | None:
     match = _MOMENTS[name].fullmatch(text)
     if not match:
         return None
-    numbers = [
-        int(part) if part else default for part, default in zip(match.groups()[:5], (1, 1, 1, 0, 0), strict=True)
-    ]
-    year, month, day, hours, minutes = numbers
+    given = zip(match.groups()[:5], (1, 1, 1, 0, 0), strict=True)
+    year, month, day, hours, minutes = (int(part) if part else default for part, default in given)
     second, zone = Decimal(match[6] or 0), _zone(match[7])
     if not 1 <= month <= 12 or not 1 <= day <= _month_days(year, month) or hours > 24:
         return None
     if (hours == 24 and (minutes or second)) or (zone is not None and abs(zone) > 840):
         return None
     days = 0 if name == "time" else _days(year, month, day)
-    seconds = _EXACT.add(
-        Decimal(days * 86400 + (hours % 24 if name == "time" else hours) * 3600 + minutes * 60), second
-    )
+    clock = (hours % 24 if name == "time" else hours) * 3600 + minutes * 60
+    seconds = _EXACT.add(Decimal(days * 86400 + clock), second)
     shared = "dateTime" if name == "dateTimeStamp" else name
     return Moment(shared, seconds, zone, (year, month, day, hours, minutes), second)
 

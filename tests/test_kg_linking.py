@@ -358,6 +358,7 @@ def drugs() -> LabelIndex:
         ("Mrs Black takes warfarin.", ("Mrs Black",)),
         ("Taking warfarin with other medicines determines the risk; examine daily.", ()),
         ("Concomitant use in patients with low eGFR is dangerous.", ()),
+        ("Coagulation and combination are ordinary, inhibition too.", ()),
         ("", ()),
     ],
 )

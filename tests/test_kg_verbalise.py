@@ -172,6 +172,9 @@ The advice is: avoid it. | The advice is not: avoid it.
 Warfarin frobs gout. | It is not the case that warfarin frobs gout.
 CYP2C9 frobs gout. | It is not the case that CYP2C9 frobs gout.
 No statin may be taken. | It is not the case that no statin may be taken.
+Diuretics cause changes in it. | Diuretics do not cause changes in it.
+HIV reverse transcriptase blocks it. | HIV reverse transcriptase does not block it.
+Substance use disorder is a disease. | Substance use disorder is not a disease.
 {s} treats {o} | {s} does not treat {o}
 the {o} of {s} rises | the {o} of {s} does not rise
 """.strip().splitlines()
@@ -190,6 +193,7 @@ def test_denying_twice_gives_the_sentence_back(line: str) -> None:
         ("Warfarin must not be used in pregnancy.", "Warfarin may be used in pregnancy."),
         ("Warfarin should never be given to him.", "Warfarin may be given to him."),
         ("There is an interaction between them.", "There is no interaction between them."),
+        ("Patients with heart block must avoid it.", "Patients with heart block need not avoid it."),
         ("Warfarin must be stopped.", "Warfarin need not be stopped."),
     ],
 )

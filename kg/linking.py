@@ -39,8 +39,8 @@ _AUXILIARIES = frozenset(
     {"is", "was", "can", "cannot", "could", "may", "might", "must", "should", "will", "does", "has"}
 )
 _SENTENCE_ENDS = frozenset(".!?")
-_UP = ("hyper", "tachy", "high", "raise", "elevate", "increase", "excess")
-_DOWN = ("hypo", "brady", "low", "reduce", "decrease", "deficien", "lack")
+_UP = ("hyper", "tachy", "high", "rais", "elevat", "increas", "excess")
+_DOWN = ("hypo", "brady", "low", "reduc", "decreas", "deficien", "lack")
 
 
 class _Name(NamedTuple):
@@ -269,7 +269,10 @@ class LabelIndex:
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
         assert self._encode is not None
-        return _unit_rows(self._encode([name.label for name in self._names]), len(self._names))
+        # Texts of like length together, so that an encoder that pads its batches pads little.
+        order = sorted(range(len(self._names)), key=lambda at: len(self._names[at].label))
+        vectors = _unit_rows(self._encode([self._names[at].label for at in order]), len(order))
+        return vectors[np.argsort(order)]
 
     def _similar(self, span: str, found: Sequence[Word]) -> tuple[Candidate, ...]:
         """Candidates of similar meaning, for mentions of several words that hold no unknown name.
@@ -366,15 +369,12 @@ def _agree(mention: str, label: str) -> bool:
 
     Encoders place opposites close together: high and low potassium, type 1 and type 2.
     """
-    one, other = ([stem(word.text) for word in words(text)] for text in (mention, label))
+    one, other = ([fold(word.text) for word in words(text)] for text in (mention, label))
     numbers = [{word for word in side if any(c.isdigit() for c in word)} for side in (one, other)]
     if numbers[0] != numbers[1] or any(opposed(a, b) for a in one for b in other):
         return False
-    signs = [
-        {way for way, starts in ((1, _UP), (-1, _DOWN)) if any(w.startswith(starts) for w in side)}
-        for side in (one, other)
-    ]
-    return not (signs[0] and signs[1]) or signs[0] == signs[1]
+    up, down = ([any(word.startswith(way) for word in side) for side in (one, other)] for way in (_UP, _DOWN))
+    return not ((up[0] and down[1] and not down[0]) or (down[0] and up[1] and not up[0]))
 
 
 def _unit_rows(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:

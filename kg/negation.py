@@ -176,7 +176,7 @@ def _base(word: str) -> str | None:
         options.append(word[:-2])
     if word.endswith("ies"):
         options.append(word[:-3] + "y")
-    return next((option for option in options if option in _VERBS), None)
+    return next((option for option in options if option in _VERBS and _third_person(option) == word), None)
 
 
 def _third_person(verb: str) -> str:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -245,8 +245,12 @@ class ClaimFormer:
     def _ends(self, relation: URIRef) -> _Ends:
         """What a relation joins, from its domain and range, else from one of its triples."""
         if relation not in self._ends_of:
-            self._ends_of[relation] = _Ends((None, None), ("thing", "class")) if relation == RDF.type else _Ends(
-                *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
+            self._ends_of[relation] = (
+                _Ends((None, None), ("thing", "class"))
+                if relation == RDF.type
+                else _Ends(
+                    *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
+                )
             )
         return self._ends_of[relation]
 
@@ -312,9 +316,7 @@ class ClaimFormer:
         share = self.settings.lexical
         return np.asarray(share * words + (1 - share) * np.clip(cosine, 0, 1), dtype=np.float64)
 
-    def _score(
-        self, text: str, first: _Argument, second: _Argument, arguments: Sequence[_Argument]
-    ) -> list[Candidate]:
+    def _score(self, text: str, first: _Argument, second: _Argument, arguments: Sequence[_Argument]) -> list[Candidate]:
         if not self.exemplars:
             return []
         masked = self._masked(text, first, second, arguments)
@@ -325,7 +327,9 @@ class ClaimFormer:
         for at in np.argsort(-scores)[:40]:
             exemplar = self.exemplars[int(at)]
             head, tail = (first, second) if exemplar.head_first else (second, first)
-            if isinstance(head.term, Literal) or (tail.kind == "number") != (self._ends(exemplar.relation).words[1] == "number"):
+            if isinstance(head.term, Literal) or (tail.kind == "number") != (
+                self._ends(exemplar.relation).words[1] == "number"
+            ):
                 continue
             object = self._literal(exemplar.relation, tail.term)
             positive = exemplar.positive == (bool(self._negated[at]) == negative)
@@ -399,7 +403,7 @@ def _equal_numbers(a: Node, b: Node) -> bool:
 def _words(text: str) -> Counter[str]:
     """The words of a text and its pairs of neighbouring words, stems by cutting common endings."""
     words = [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'"))]
-    return Counter([*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))])
+    return Counter([*words, *(f"{a} {b}" for a, b in pairwise(words))])
 
 
 def _stem(word: str) -> str:

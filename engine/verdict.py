@@ -34,8 +34,8 @@ __all__ = ["Contradicted", "Entailed", "Reason", "Unknown", "Unproven", "Verdict
 class Reason(Enum):
     """Why a verdict is unknown; the value is the sentence shown."""
 
-    TERM_NOT_IN_GRAPH = "a term of the claim is not in the graph"
-    NOT_A_TRIPLE = "the claim is not a valid triple"
+    TERM_NOT_IN_GRAPH = "a term of the claim is neither in the graph nor in the rules"
+    INVALID_TRIPLE = "the claim is no RDF triple"
     MENTION_NOT_LINKED = "a name in the text is not the name of anything in the graph"
     MENTION_AMBIGUOUS = "a name in the text fits several things in the graph about equally well"
     TOO_FEW_MENTIONS = "fewer than two things of the graph are named in the text"
@@ -44,6 +44,7 @@ class Reason(Enum):
     EMPTY_TEXT = "there is no text"
     INCOMPLETE_CLOSURE = "the closure is incomplete because a budget ran out"
     BUDGET = "a budget ran out while the claim was checked"
+    NOT_STRATIFIABLE = "with the claim, a rule depends on its own result through NOT"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ _LEGACY = re.compile(r"utf-16|us-ascii|ascii|latin-?1|iso-8859-\d+|windows-125\d
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ENTITY = re.compile(rb"""<!ENTITY\s+(%\s+)?([^\s"'>%]+)\s+("[^"]*"|'[^']*'|[^>]*)""")
 _REFERENCE = re.compile(rb"&([^\s&;#<]{1,200});")
+# Atomic groups: a hostile prologue must not make the match try every way to read it.
+_ROOT = re.compile(
+    rb"(?:(?>\s+)|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>))*+<([^\s/>!?&]+)(?:[^>]*(/)>)?",
+    re.DOTALL,
+)
 _DOCTYPE_BYTES = 1 << 20  # more than any ontology's list of namespaces
 _EXPANSION_BYTES = 1 << 26  # all entity text of one file: above what real files have, far below what hurts
 
@@ -99,12 +104,14 @@ class Feed:
 
     def lines(self) -> Iterator[str]:
         """The clean text line by line."""
-        buffer = b""
+        begun: list[bytes] = []  # the parts of a line: one line may be the whole file
         for data in self._pieces:
-            *whole, buffer = (buffer + data).split(b"\n")
-            for line in whole:
-                yield line.decode(errors="replace")
-        yield buffer.decode(errors="replace")
+            first, *others = data.split(b"\n")
+            begun.append(first)
+            for other in others:
+                yield b"".join(begun).decode(errors="replace")
+                begun = [other]
+        yield b"".join(begun).decode(errors="replace")
 
     def close(self) -> None:
         """Closes the file."""
@@ -203,12 +210,14 @@ def _without_traps(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if len(head) > _DOCTYPE_BYTES:
             raise Refusal("limit", f"Expected a DOCTYPE of at most {_DOCTYPE_BYTES} bytes", 1, 1)
     sizes = _entity_sizes(head)
-    line, spent, kept = 1, 0, b""
+    root = _ROOT.match(head)
+    line, spent, kept, tail = 1, 0, b"", b""
     for data in _chain(head, pieces):
         bad = _CONTROL.search(data)
         if bad:
             place = line + data.count(b"\n", 0, bad.start())
-            column = bad.start() - data.rfind(b"\n", 0, bad.start())
+            begin = data.rfind(b"\n", 0, bad.start())
+            column = bad.start() - begin if begin >= 0 or data is head else None
             raise Refusal(
                 "syntax", f"Expected no control character in XML (got U+{bad[0][0]:04X}); remove it", place, column
             )
@@ -224,7 +233,22 @@ def _without_traps(pieces: Iterator[bytes]) -> Iterator[bytes]:
                     line,
                 )
         line += data.count(b"\n")
+        tail = data if len(data) >= _CHUNK else (tail + data)[-_CHUNK:]
         yield data
+    # The parser takes a file that was cut off between two elements.
+    if root and not root[2] and not _ends_with(tail, root[1]):
+        name = root[1].decode(errors="replace")
+        raise Refusal("syntax", f"Expected </{name}> at the end (got the end of the file); the file is cut off", line)
+
+
+def _ends_with(tail: bytes, root: bytes) -> bool:
+    """Whether the last thing in an XML text, comments and instructions aside, is the end tag of this element."""
+    while True:
+        tail = tail.rstrip()
+        opening = {b"-->": b"<!--", b"?>": b"<?"}.get(tail[-3:] if tail.endswith(b"-->") else tail[-2:])
+        if opening is None or opening not in tail:
+            return tail.endswith(b">") and tail[:-1].rstrip().endswith(b"</" + root)
+        tail = tail[: tail.rfind(opening)]
 
 
 def _chain(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

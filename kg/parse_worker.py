@@ -128,10 +128,12 @@ class _Loader:
                     self.flush(triples, feed)
             self.flush(triples, feed)
             write_json(self.out, b"N", parser.prefixes)
-        except MemoryError:
-            raise Refusal(
-                "limit", "Expected an input that fits in memory; raise `memory_bytes` in the limits"
-            ) from None
+        except MemoryError as error:
+            if "buffer maximal size" in str(error):
+                reason = "Expected terms and comments of at most 16 MiB each; shorten or split the text"
+            else:
+                reason = "Expected an input that fits in memory; raise `memory_bytes` in the limits"
+            raise Refusal("limit", reason) from None
         except (SyntaxError, OSError) as error:
             raise (feed.error or self.syntax_refusal(error, file)) from None
         except Refusal as refusal:

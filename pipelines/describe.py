@@ -19,8 +19,8 @@ def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
         "files": len(graph.sources),
         "asserted triples": len(graph.asserted),
         "terms": len(graph.dictionary),
-        "rules of the domain": len(closure.domain_rules.rules),
-        "constraints of the domain": len(closure.domain_rules.constraints),
+        "rules": len(closure.rules.rules),
+        "constraints": len(closure.rules.constraints),
         "built-in rule set": domain.entailment,
         "inferred triples": len(graph.inferred),
         "violations": len(closure.violations),
@@ -30,8 +30,7 @@ def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
 
 def describe_rules(closure: Closure) -> dict[str, int]:
     """Inferred triples by the rule that first added them, most first."""
-    counts = closure.statistics.triples_by_rule
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return dict(closure.statistics.by_rule)
 
 
 def describe_violation(closure: Closure, violation: Violation) -> dict[str, Any]:

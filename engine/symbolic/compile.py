@@ -20,7 +20,7 @@ from typing import cast
 from rdflib import OWL, RDF, RDFS, BNode, Variable
 from rdflib.term import Node
 
-from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, evaluate
+from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Memo, Slice, evaluate
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import (
     Assignment,
@@ -104,6 +104,7 @@ class Program:
         self._signatures: set[object] = set()
         self._numbers: dict[Rule, int] = dict(like._numbers) if like else {}
         self._schema_keys: dict[Key, bool] = {}
+        self.memo: Memo = dict(like.memo) if like else {}
         self.made: dict[int, tuple[int, ...]] = {}
         self._blank_prefix: str | None = like._blank_prefix if like else None
         self._sources = [self._prepare(rule) for rule in ruleset]
@@ -118,6 +119,7 @@ class Program:
         other.rules, other.constraints = list(self.rules), list(self.constraints)
         other.keys, other.axiom_rules = set(self.keys), dict(self.axiom_rules)
         other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
+        other.memo = dict(self.memo)
         other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
         return other
 

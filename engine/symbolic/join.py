@@ -9,6 +9,7 @@ substitutions of the same world, while untagged rows hold in every world.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -26,6 +27,7 @@ from kg.dictionary import Dictionary
 __all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
 
 Array = NDArray[np.int64]
+_VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
 _ID = np.int64(0xFFFFFFFF)
 
 
@@ -288,9 +290,13 @@ def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> N
     return np.asarray((left == right) == (expression.function == "="))
 
 
-def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -> Bindings:
+Memo = dict[tuple[Assignment, tuple[int, ...]], int]
+
+
+def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, memo: Memo) -> Bindings:
     """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none.
 
+    A value that changes from call to call is kept in `memo`, so that a proof finds the same one again.
     Where an atom after the SET has bound the variable already, the value must be the same term.
     """
     from engine.symbolic.builtins import ExpressionError
@@ -300,9 +306,15 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -
     variables = list(dict.fromkeys(variables))
     tuples, numbers = _distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
+    volatile = _VOLATILE.search(str(assignment.expression)) is not None
     for at, ids in enumerate(tuples):
         try:
-            values[at] = dictionary.intern(value_of(assignment.expression, _terms(variables, ids, dictionary)))
+            value = memo.get((assignment, ids)) if volatile else None
+            if value is None:
+                value = dictionary.intern(value_of(assignment.expression, _terms(variables, ids, dictionary)))
+            if volatile:
+                memo[assignment, ids] = value
+            values[at] = value
         except ExpressionError:
             continue
     column = values[numbers] if len(tuples) else np.empty(0, dtype=np.int64)

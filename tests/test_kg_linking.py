@@ -358,6 +358,7 @@ def drugs() -> LabelIndex:
         ("Mrs Black takes warfarin.", ("Mrs Black",)),
         ("Taking warfarin with other medicines determines the risk; examine daily.", ()),
         ("Concomitant use in patients with low eGFR is dangerous.", ()),
+        ("Coagulation and combination are ordinary, inhibition too.", ()),
         ("", ()),
     ],
 )
@@ -401,11 +402,19 @@ def test_the_encoder_is_asked_only_where_words_do_not_decide_and_encodes_the_lab
     assert encode.calls == 3  # the labels, and one call a mention
 
 
+def test_each_label_keeps_its_own_vector() -> None:
+    encode = Encoder({"gout": 0, "hypertension of pregnancy": 1, "sore toe": 0, "tension in her": 1})
+    triples = labelled(("pih", "hypertension of pregnancy"), ("gout", "gout"), ("flu", "influenza"))
+    found = LabelIndex(KnowledgeGraph.from_triples(triples), encode=encode)
+    assert (linked(found, "sore toe"), linked(found, "tension in her")) == (["gout"], ["pih"])
+
+
 @pytest.mark.parametrize(
     ("label", "mention"),
     [
         ("hypokalaemia", "high potassium level"),
         ("hyperkalaemia", "low potassium level"),
+        ("low potassium", "raised potassium"),
         ("type 1 diabetes", "sugar disease type 2"),
         ("warfarin therapy", "zorblaxine therapy"),
         ("zorblaxine", "zorblixene"),

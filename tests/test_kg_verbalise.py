@@ -172,6 +172,10 @@ The advice is: avoid it. | The advice is not: avoid it.
 Warfarin frobs gout. | It is not the case that warfarin frobs gout.
 CYP2C9 frobs gout. | It is not the case that CYP2C9 frobs gout.
 No statin may be taken. | It is not the case that no statin may be taken.
+Diuretics cause changes in it. | Diuretics do not cause changes in it.
+Torsades de pointes belongs to it. | Torsades de pointes does not belong to it.
+HIV reverse transcriptase blocks it. | HIV reverse transcriptase does not block it.
+Substance use disorder is a disease. | Substance use disorder is not a disease.
 {s} treats {o} | {s} does not treat {o}
 the {o} of {s} rises | the {o} of {s} does not rise
 """.strip().splitlines()
@@ -190,6 +194,7 @@ def test_denying_twice_gives_the_sentence_back(line: str) -> None:
         ("Warfarin must not be used in pregnancy.", "Warfarin may be used in pregnancy."),
         ("Warfarin should never be given to him.", "Warfarin may be given to him."),
         ("There is an interaction between them.", "There is no interaction between them."),
+        ("Patients with heart block must avoid it.", "Patients with heart block need not avoid it."),
         ("Warfarin must be stopped.", "Warfarin need not be stopped."),
     ],
 )
@@ -197,6 +202,6 @@ def test_modals_are_denied_by_meaning(plain: str, denied: str) -> None:
     assert negate(plain) == denied
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=25))
 def test_any_text_can_be_denied_and_changes(text: str) -> None:
     assert negate(text) != text

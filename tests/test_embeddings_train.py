@@ -244,3 +244,17 @@ def test_fingerprint_is_of_the_set_and_with_keys_of_the_terms() -> None:
     named = triples_fingerprint(train, lambda i: f"<http://example.org/{i}>")
     assert len({plain, named, triples_fingerprint(train, lambda i: f"<http://example.org/{i + 1}>")}) == 3
     assert train_embedding(train, NUM_TERMS, SMALL, fingerprint=named).fingerprint == named
+
+
+@pytest.mark.gpu
+def test_training_on_a_gpu_learns_too() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    train, held_out = split()
+    config = EmbeddingConfig(dim=16, epochs=40, batch_size=32, num_negatives=32, margin=3.0, device="cuda")
+    embedding = train_embedding(train, NUM_TERMS, config)
+    on_gpu, on_cpu = (evaluate(embedding, held_out, cube(), device=device) for device in ("cuda", "cpu"))
+    assert on_gpu.mrr > 0.5
+    assert on_gpu.mrr == pytest.approx(on_cpu.mrr, abs=1e-6)

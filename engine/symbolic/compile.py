@@ -12,7 +12,7 @@ A compiled rule remembers the rule and the substitution it came from, so proofs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import cast
@@ -193,14 +193,15 @@ class Program:
         self.number_of(rule)
         return _Draft.of(rule, self)
 
-    def encode(self, term: Node, mark: str) -> Term:
+    def encode(self, term: Node, mark: str, known: Collection[Node] = ()) -> Term:
         """The id of a term of a rule; a variable stays, a blank node becomes a variable whose name starts with a mark.
 
+        Blank nodes that are known are terms of the graph.
         The mark keeps the blank nodes of body, NOT and head apart, and apart from the variables that are written.
         """
         if isinstance(term, Variable):
             return term
-        if isinstance(term, BNode):
+        if isinstance(term, BNode) and term not in known:
             return Variable(f"{mark}{term}")
         return self.dictionary.intern(term)
 
@@ -261,10 +262,11 @@ class _Draft:
 
     @classmethod
     def of(cls, rule: Rule, program: Program) -> _Draft:
-        body = tuple(_atom(atom, program, BODY_MARK) for atom in rule.body_atoms)
+        known = rule.known_blanks
+        body = tuple(_atom(atom, program, BODY_MARK, known) for atom in rule.body_atoms)
         negations = tuple(_negations(rule, program))
-        head = tuple(tuple(program.encode(term, HEAD_MARK) for term in atom.terms) for atom in rule.head)
-        blanks = [term for atom in rule.head for term in atom.terms if isinstance(term, BNode)]
+        head = tuple(tuple(program.encode(term, HEAD_MARK, known) for term in atom.terms) for atom in rule.head)
+        blanks = [t for atom in rule.head for t in atom.terms if isinstance(t, BNode) and t not in known]
         fresh = tuple(Variable(f"{HEAD_MARK}{term}") for term in dict.fromkeys(blanks))
         return cls(rule, {}, cast(tuple[Head, ...], head), body, negations, fresh)
 
@@ -364,8 +366,8 @@ def _keyed(s: Term, p: Term, o: Term, type_id: int) -> CompiledAtom:
     return CompiledAtom(key, s, p, o)
 
 
-def _atom(atom: Atom, program: Program, mark: str) -> CompiledAtom:
-    s, p, o = (program.encode(term, mark) for term in atom.terms)
+def _atom(atom: Atom, program: Program, mark: str, known: Collection[Node]) -> CompiledAtom:
+    s, p, o = (program.encode(term, mark, known) for term in atom.terms)
     return _keyed(s, p, o, program.type_id)
 
 
@@ -380,7 +382,7 @@ def _negations(rule: Rule, program: Program) -> Iterator[CompiledNegation]:
         atoms = []
         for atom in element.atoms:
             s, p, o = (local.get(t, t) if isinstance(t, Variable) else t for t in atom.terms)
-            atoms.append(_atom(Atom(s, p, o), program, f"-{number}-_"))
+            atoms.append(_atom(Atom(s, p, o), program, f"-{number}-_", rule.known_blanks))
         filters = tuple(_rename(e, local) for e in element.elements if isinstance(e, Filter))
         yield CompiledNegation(tuple(atoms), filters, element.data or rule.data)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 from rdflib import BNode, Literal, URIRef, Variable
@@ -158,8 +159,12 @@ def _term_variables(term: Node) -> Iterator[Variable]:
             yield from _term_variables(part)
 
 
-def _has_blank(term: Node) -> bool:
-    return isinstance(term, BNode) or (isinstance(term, TripleTerm) and any(map(_has_blank, term.parts)))
+def _blanks(term: Node) -> Iterator[BNode]:
+    if isinstance(term, BNode):
+        yield term
+    elif isinstance(term, TripleTerm):
+        for part in term.parts:
+            yield from _blanks(part)
 
 
 # -------------------------------------------------------------- body elements
@@ -272,7 +277,8 @@ class Rule:
         data: `WHERE DATA`: the body (its NOT included) is matched against asserted triples alone.
         comment: `rdfs:comment` of the rule. source: `dct:source`.
         location: where it was written; takes no part in equality.
-        axioms: the schema triples a compiled rule was made from, shown as premises in proofs.
+        axioms: the schema triples a rule was made from, shown as premises in proofs. A blank node that occurs in them
+            is the graph's own (an anonymous class) in head and body too.
     """
 
     iri: URIRef | None
@@ -322,15 +328,21 @@ class Rule:
         elements: tuple[BodyElement, ...] = (*self.body, *self.head)
         return tuple(dict.fromkeys(v for e in elements for v in e.variables))
 
-    @property
+    @cached_property
+    def known_blanks(self) -> frozenset[BNode]:
+        """The blank nodes that stand for themselves; any other is a variable in the body and a new one in the head."""
+        return frozenset(term for axiom in self.axioms for term in axiom if isinstance(term, BNode))
+
+    @cached_property
     def runs_once(self) -> bool:
         """True if one application can make a new term: a SET, a blank node or a triple term with variables in the head.
 
         Such a rule runs once, after everything it reads is complete (SPARQL-RL, stratification).
         """
         terms = [term for atom in self.head for term in atom.terms]
-        new_terms = any(_has_blank(t) or (isinstance(t, TripleTerm) and any(_term_variables(t))) for t in terms)
-        return new_terms or bool(self.assignments)
+        blanks = any(blank not in self.known_blanks for term in terms for blank in _blanks(term))
+        made = any(isinstance(term, TripleTerm) and any(_term_variables(term)) for term in terms)
+        return blanks or made or bool(self.assignments)
 
     @property
     def triple_terms(self) -> tuple[TripleTerm, ...]:
@@ -495,4 +507,6 @@ def _need(rule: Rule, element: BodyElement, used: tuple[Variable, ...], bound: s
 def _unsafe(rule: Rule, message: str) -> UnsafeRuleError:
     at = rule.location
     text = f"{message}, in {rule.kind} '{rule.name}'."
-    return UnsafeRuleError(text, file=at and at.file, line=at and at.line, column=at and at.column)
+    if at is None:
+        return UnsafeRuleError(text)
+    return UnsafeRuleError(text, file=at.file, line=at.line, column=at.column)

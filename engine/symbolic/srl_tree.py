@@ -149,7 +149,8 @@ class RuleReader(Transformer_NonRecursive):  # type: ignore[type-arg]  # generic
         if not re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", text):
             if self._base is None:
                 raise self._error(f"Expected an absolute IRI, or a BASE declaration before it (got {token})", token)
-            text = urljoin(self._base, text) if text else self._base.partition("#")[0]
+            path, mark, fragment = text.partition("#")  # urljoin drops an empty fragment
+            text = (urljoin(self._base, path) if path else self._base.partition("#")[0]) + mark + fragment
         return URIRef(text)
 
     # Terms ------------------------------------------------------------------------------------------------------
@@ -332,7 +333,10 @@ class RuleReader(Transformer_NonRecursive):  # type: ignore[type-arg]  # generic
         left, operator, right = items
         return Call(str(operator), (_expression(left), _expression(right)))
 
-    multiplication = addition = signed_product = comparison
+    multiplication = addition = comparison
+
+    def signed_product(self, items: _Items) -> Expression:
+        return self.comparison(items) if len(items) == 3 else _expression(items[0])
 
     def signed_addition(self, items: _Items) -> Expression:
         """`?x -1` is a sum of two terms, the second with its sign."""

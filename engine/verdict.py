@@ -44,6 +44,7 @@ class Reason(Enum):
     EMPTY_TEXT = "there is no text"
     INCOMPLETE_CLOSURE = "the closure is incomplete because a budget ran out"
     BUDGET = "a budget ran out while the claim was checked"
+    MALFORMED_AXIOM = "with the claim, a list-valued axiom of the schema cannot be read"
     NOT_STRATIFIABLE = "with the claim, a rule depends on its own result through NOT"
 
 

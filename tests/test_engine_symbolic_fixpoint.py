@@ -6,9 +6,9 @@ import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive import naive_closure, naive_violations
+from tests.naive import naive_closure, naive_violations
 from rdflib import RDF, RDFS, Literal, URIRef, Variable
-from rule_programs import EX, Case, cases
+from tests.rule_programs import EX, Case, cases
 
 from engine.symbolic import Budget, Rule, RuleSet, materialise, parse_rules
 from engine.symbolic.rules import Atom

@@ -30,7 +30,7 @@ from engine.symbolic.overlay import Overlay
 from engine.symbolic.proof import Proof
 from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Worlds
-from kg.errors import LimitError, StratificationError
+from kg.errors import LimitError, RuleError, StratificationError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
@@ -59,6 +59,7 @@ class Reason(Enum):
     INVALID_TRIPLE = "the claim is no RDF triple"
     BUDGET = "the budget ran out while the claim was checked"
     INCOMPLETE_CLOSURE = "the closure is incomplete"
+    MALFORMED_AXIOM = "with the claim, a list-valued axiom of the schema cannot be read"
     NOT_STRATIFIABLE = "with the claim, a rule depends on its own result through NOT"
 
     def __str__(self) -> str:
@@ -170,19 +171,12 @@ class _Checker:
             return self._unknown(claim, Reason.INVALID_TRIPLE, wrong)
         if self.closure.entails(claim):
             return Judgement(claim, Status.ENTAILED, self.closure)
-        missing = [self.closure.graph.curie(term) for term in claim if not self._is_known(term)]
+        missing = [self.closure.graph.curie(term) for term in claim if not self.closure.known_term(term)]
         if missing:
             return self._unknown(claim, Reason.TERM_NOT_IN_GRAPH, f"not in the graph: {', '.join(missing)}")
         if self.closure.incomplete:
             return self._unknown(claim, Reason.INCOMPLETE_CLOSURE, self.closure.incomplete)
         return None
-
-    def _is_known(self, term: Node) -> bool:
-        """Whether graph or rules speak of the term; a literal is known by its value and need not occur."""
-        if isinstance(term, Literal):
-            return True
-        at, known = self.closure.graph.dictionary.find(term), self.closure.known
-        return at is not None and at < len(known) and bool(known[at])
 
     def _encode(self, claim: Triple) -> Ids:
         s, p, o = (self.dictionary.intern(term) for term in claim)
@@ -238,6 +232,8 @@ class _Checker:
             return self._unknown(claim, Reason.NOT_STRATIFIABLE, str(error))
         except LimitError as error:
             return self._unknown(claim, Reason.BUDGET, str(error))
+        except RuleError as error:
+            return self._unknown(claim, Reason.MALFORMED_AXIOM, str(error))
         if state.exhausted or stopped:
             return self._unknown(claim, Reason.BUDGET, state.exhausted or stopped or "")
         return self._decide(claim, found, Prover(closure.graph, state.store, state.program, claim=ids))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import RDF, BNode, URIRef
+from rdflib import RDF, BNode, Literal, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.application import early_filters, finish_body
@@ -98,6 +98,11 @@ class Closure:
             violation_of(item, program, self.graph, partial(self.prover.prove_violation, item.constraint, item.values))
             for item in self._broken
         )
+
+    def known_term(self, term: Node) -> bool:
+        """Whether the closure or its rules speak of a term; a literal is known by its value and need not occur."""
+        at = self.graph.dictionary.find(term)
+        return isinstance(term, Literal) or (at is not None and at < len(self.known) and bool(self.known[at]))
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from rdflib import Variable
 from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
-from engine.symbolic.rules import Assignment, Call, Filter, VariableRef, expression_variables
+from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter, VariableRef, expression_variables
 from kg.dictionary import Dictionary
 
 __all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
@@ -273,21 +273,29 @@ def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bi
 
 
 def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> NDArray[np.bool_] | None:
-    """Which substitutions pass an (in)equality of two variables that are never both literals; None for other filters.
+    """Which substitutions pass an (in)equality that ids decide; None for other filters.
 
-    Terms that are not both literals are equal when they are the same term, so their ids decide.
+    Terms that are not both literals are equal when they are the same term.
     """
-    expression = condition.expression
-    if not isinstance(expression, Call) or expression.function not in ("=", "!="):
+    expression, wanted = condition.expression, True
+    if isinstance(expression, Call) and expression.function == "!":
+        expression, wanted = expression.arguments[0], False
+    if not isinstance(expression, Call) or expression.function not in ("=", "!=", "sameTerm"):
         return None
-    left, right = (
-        bindings.columns.get(a.variable) if isinstance(a, VariableRef) else None for a in expression.arguments
-    )
+    left, right = (_operand(bindings, argument, dictionary) for argument in expression.arguments)
     if left is None or right is None:
         return None
-    if bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+    if expression.function != "sameTerm" and bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
         return None
-    return np.asarray((left == right) == (expression.function == "="))
+    return np.asarray((left == right) == ((expression.function != "!=") == wanted))
+
+
+def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary) -> Array | None:
+    """The ids of a variable, or of a constant that has one."""
+    if isinstance(expression, VariableRef):
+        return bindings.columns.get(expression.variable)
+    id = dictionary.find(expression.term) if isinstance(expression, Constant) else None
+    return None if id is None else np.full(bindings.size, id, dtype=np.int64)
 
 
 Memo = dict[tuple[Assignment, tuple[int, ...]], int]

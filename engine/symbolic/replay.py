@@ -97,7 +97,7 @@ def _check(step: Proof, graph: KnowledgeGraph, allowed: set[Rule], assumed: set[
         _expect(not rule.head, step, "FALSE is the head of a constraint")
     else:
         _expect(
-            any(_is_head(rule, atom, conclusion, values) for atom in rule.head), step, "the conclusion is a head atom"
+            any(_is_head(atom, rule, conclusion, values) for atom in rule.head), step, "the conclusion is a head atom"
         )
         _expect(isinstance(conclusion.subject, (URIRef, BNode)), step, "no literal is a subject")
 
@@ -106,10 +106,10 @@ def _body_values(step: Proof, atoms: list[Atom], given: list[Triple | None]) -> 
     """The substitution, with blank nodes of the body, which act as variables, read off the premises."""
     values: dict[Node, Node] = {}
     values.update(step.substitution.items())
-    known = {term for axiom in (step.rule.axioms if step.rule else ()) for term in axiom}
+    values.update((term, term) for axiom in (step.rule.axioms if step.rule else ()) for term in axiom)
     for atom, triple in zip(atoms, given, strict=False):
         for term, value in zip(atom.terms, triple or (), strict=False):
-            if isinstance(term, BNode) and term not in known:
+            if isinstance(term, BNode):
                 values.setdefault(term, value)
     for variable in (v for atom in atoms for v in atom.variables):
         _expect(variable in values, step, f"?{variable} has a value")
@@ -120,11 +120,13 @@ def _put(atom: Atom, values: Values) -> tuple[Node, ...]:
     return tuple(values.get(term, term) for term in atom.terms)
 
 
-def _is_head(rule: Rule, atom: Atom, conclusion: Triple, values: Values) -> bool:
-    """Whether a head atom gives the triple; a blank node that no axiom has is a new one, so any blank node fits it."""
-    known = {term for axiom in rule.axioms for term in axiom}
-    pairs = [(t, v, isinstance(t, BNode) and t not in known) for t, v in zip(atom.terms, conclusion, strict=True)]
-    return all(isinstance(v, BNode) if new else values.get(t, t) == v for t, v, new in pairs)
+def _is_head(atom: Atom, rule: Rule, conclusion: Triple, values: Values) -> bool:
+    """Whether a head atom gives the triple; a blank node of the head is a new one, so any blank node fits it."""
+    own = {term for axiom in rule.axioms for term in axiom}  # of the graph, not new
+    pairs = zip(atom.terms, conclusion, strict=True)
+    return all(
+        isinstance(v, BNode) if isinstance(t, BNode) and t not in own else values.get(t, t) == v for t, v in pairs
+    )
 
 
 def _matches(negation: Negation, bound: Values, graph: KnowledgeGraph, inferred: bool) -> Iterator[Values]:

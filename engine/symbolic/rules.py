@@ -159,12 +159,8 @@ def _term_variables(term: Node) -> Iterator[Variable]:
             yield from _term_variables(part)
 
 
-def _blanks(term: Node) -> Iterator[BNode]:
-    if isinstance(term, BNode):
-        yield term
-    elif isinstance(term, TripleTerm):
-        for part in term.parts:
-            yield from _blanks(part)
+def _has_blank(term: Node) -> bool:
+    return isinstance(term, BNode) or (isinstance(term, TripleTerm) and any(map(_has_blank, term.parts)))
 
 
 # -------------------------------------------------------------- body elements
@@ -277,8 +273,7 @@ class Rule:
         data: `WHERE DATA`: the body (its NOT included) is matched against asserted triples alone.
         comment: `rdfs:comment` of the rule. source: `dct:source`.
         location: where it was written; takes no part in equality.
-        axioms: the schema triples a rule was made from, shown as premises in proofs. A blank node that occurs in them
-            is the graph's own (an anonymous class) in head and body too.
+        axioms: the schema triples a compiled rule was made from, shown as premises in proofs.
     """
 
     iri: URIRef | None
@@ -329,9 +324,9 @@ class Rule:
         return tuple(dict.fromkeys(v for e in elements for v in e.variables))
 
     @cached_property
-    def known_blanks(self) -> frozenset[BNode]:
-        """The blank nodes that stand for themselves; any other is a variable in the body and a new one in the head."""
-        return frozenset(term for axiom in self.axioms for term in axiom if isinstance(term, BNode))
+    def own_terms(self) -> frozenset[Node]:
+        """The blank nodes of the rule's axioms: in such a rule they are the graph's own, neither variables nor new."""
+        return frozenset(term for triple in self.axioms for term in triple if isinstance(term, BNode))
 
     @cached_property
     def runs_once(self) -> bool:
@@ -339,10 +334,9 @@ class Rule:
 
         Such a rule runs once, after everything it reads is complete (SPARQL-RL, stratification).
         """
-        terms = [term for atom in self.head for term in atom.terms]
-        blanks = any(blank not in self.known_blanks for term in terms for blank in _blanks(term))
-        made = any(isinstance(term, TripleTerm) and any(_term_variables(term)) for term in terms)
-        return blanks or made or bool(self.assignments)
+        terms = [term for atom in self.head for term in atom.terms if term not in self.own_terms]
+        new_terms = any(_has_blank(t) or (isinstance(t, TripleTerm) and any(_term_variables(t))) for t in terms)
+        return new_terms or bool(self.assignments)
 
     @property
     def triple_terms(self) -> tuple[TripleTerm, ...]:

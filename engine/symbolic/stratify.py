@@ -91,7 +91,7 @@ _NEW = "a new blank node"  # equals no term, so a blank node of a head meets var
 
 def _pattern(atom: Atom, rule: Rule, *, head: bool = False) -> Pattern:
     def known(term: Node) -> object:
-        if isinstance(term, BNode) and term not in rule.known_blanks:
+        if isinstance(term, BNode) and term not in rule.own_terms:
             return _NEW if head else None
         if isinstance(term, Variable) or (isinstance(term, TripleTerm) and "?" in term):
             return None

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from rdflib import XSD, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
+from engine.symbolic.arithmetic import literal_of, number_of
 from engine.symbolic.builtins import ExpressionError, check_functions, evaluate, holds
 from engine.symbolic.patterns import search
 from engine.symbolic.rules import Call, Constant, Expression, Filter, VariableRef
 from engine.symbolic.srl import parse_rules
-from engine.symbolic.values import equal, literal_of, number_of, order
+from engine.symbolic.values import equal, order
 from kg.errors import UnsupportedRuleError
 
 VALUES: dict[Variable, Node] = {

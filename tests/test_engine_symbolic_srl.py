@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdflib import RDF, XSD, BNode, Literal, Namespace, URIRef, Variable
 
+from engine.symbolic import materialise
 from engine.symbolic.rules import (
     Assignment,
     Atom,
@@ -38,6 +39,7 @@ from kg.errors import (
     UnsafeRuleError,
     UnsupportedRuleError,
 )
+from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
 EX = Namespace("http://example/")
@@ -342,6 +344,21 @@ def test_a_deep_text_is_read_or_refused_without_running_out_of_stack() -> None:
 def test_ten_thousand_triples_are_read() -> None:
     text = PREFIX + "DATA { " + " ".join(f":a :p {n} ." for n in range(10_000)) + " }"
     assert len(parse_rules(text).data) == 10_000
+
+
+# What a graph holds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [":a :p <<( :a :b :c )>>", '"a" :p :b', "<< :a :b :c >>"])
+def test_data_that_no_graph_holds_is_refused_when_it_is_used(data: str) -> None:
+    with pytest.raises(UnsupportedRuleError, match="triple terms and literal subjects"):
+        materialise(KnowledgeGraph.from_rdflib(rdflib.Graph()), read(f"DATA {{ {data} }}"), entailment="none")
+
+
+def test_a_literal_with_a_direction_goes_through_a_graph_unchanged() -> None:
+    rules = read('DATA { :a :p "x"@en--rtl } RULE { ?x :q ?y } WHERE { ?x :p ?y }')
+    closure = materialise(KnowledgeGraph.from_rdflib(rdflib.Graph()), rules, entailment="none")
+    assert [triple.object.n3() for triple in closure.graph.triples(predicate=EX.q)] == ['"x"@en--rtl']
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

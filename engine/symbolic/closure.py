@@ -23,11 +23,11 @@ from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
 from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, Store
-from engine.symbolic.rules import Rule, RuleSet, check_safety
+from engine.symbolic.rules import Rule, RuleSet, TripleTerm, check_safety, term_text
 from engine.symbolic.stratify import stratify_rules
 from kg.columns import Columns, pack
 from kg.dictionary import Dictionary
-from kg.errors import NotEntailedError
+from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple, term_key
 
@@ -317,6 +317,10 @@ def _with_data(graph: KnowledgeGraph, ruleset: RuleSet) -> KnowledgeGraph:
     """The graph with the triples of DATA blocks asserted; their blank nodes get labels the graph does not have."""
     if not ruleset.data:
         return graph
+    for triple in ruleset.data:
+        if isinstance(triple.subject, Literal) or any(isinstance(term, TripleTerm) for term in triple):
+            wanted = "Expected DATA without triple terms and literal subjects, which are not evaluated yet"
+            raise UnsupportedRuleError(f"{wanted} (got {' '.join(map(term_text, triple))})")
     dictionary, names = graph.dictionary, dict[Node, Node]()
 
     def fresh(term: Node) -> Node:

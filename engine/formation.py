@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -167,9 +167,12 @@ class ClaimFormer:
         mentions = self.labels.mentions(text)
         unlinked = self.labels.unlinked(text)
         arguments = self._arguments(text, mentions)
+        pairs = list(self._pairs(arguments))
+        masked = [self._masked(text, first, second, arguments) for first, second in pairs]
+        likeness = self.likeness(masked)
         scored: list[Candidate] = []
-        for first, second in self._pairs(arguments):
-            scored += self._score(text, first, second, arguments)
+        for pair, sentence, scores in zip(pairs, masked, likeness, strict=True):
+            scored += self._candidates(*pair, _is_negative(sentence), scores)
         best: dict[tuple[Triple, bool], Candidate] = {}
         for candidate in sorted(scored, key=lambda c: (-c.score, str(c.triple), not c.positive)):
             best.setdefault((candidate.triple, candidate.positive), candidate)
@@ -245,8 +248,12 @@ class ClaimFormer:
     def _ends(self, relation: URIRef) -> _Ends:
         """What a relation joins, from its domain and range, else from one of its triples."""
         if relation not in self._ends_of:
-            self._ends_of[relation] = _Ends((None, None), ("thing", "class")) if relation == RDF.type else _Ends(
-                *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
+            self._ends_of[relation] = (
+                _Ends((None, None), ("thing", "class"))
+                if relation == RDF.type
+                else _Ends(
+                    *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
+                )
             )
         return self._ends_of[relation]
 
@@ -263,13 +270,15 @@ class ClaimFormer:
 
     def _phrases(self, relation: URIRef) -> list[Exemplar]:
         head, tail = self._ends(relation).words
+        heads = sorted({self.graph.label(cls) for cls in self._spoken_of}) if relation == RDF.type else [head]
         made = []
         for phrase in relation_phrases(self.graph, relation):
             template = phrase if "{s}" in phrase and "{o}" in phrase else f"{{s}} {phrase} {{o}}"
             head_first = template.index("{s}") < template.index("{o}")
             letters = ("A", "B") if head_first else ("B", "A")
-            text = template.replace("{s}", f"{head} {letters[0]}").replace("{o}", f"{tail} {letters[1]}")
-            made.append(Exemplar(text, relation, head_first))
+            for kind in heads or [head]:
+                text = template.replace("{s}", f"{kind} {letters[0]}").replace("{o}", f"{tail} {letters[1]}")
+                made.append(Exemplar(text, relation, head_first))
         return made
 
     def _from_sentence(self, text: str, triple: Triple, positive: bool) -> list[Exemplar]:
@@ -302,38 +311,34 @@ class ClaimFormer:
         """Embeddings of the exemplars, shape (num_exemplars, dim)."""
         return None if self.encode is None else self.encode([exemplar.text for exemplar in self.exemplars])
 
-    def likeness(self, masked: str) -> NDArray[np.float64]:
-        """How alike a masked text is to each exemplar, in [0, 1]; shape (num_exemplars,)."""
-        bag = _words(masked)
-        words = np.array([_overlap(bag, other, self._weights) for other in self._bags])
-        if self._vectors is None or self.encode is None:
+    def likeness(self, masked: Sequence[str]) -> NDArray[np.float64]:
+        """How alike masked texts are to the exemplars, in [0, 1]; shape (num_texts, num_exemplars)."""
+        bags = [_words(text) for text in masked]
+        rows = [[_overlap(bag, other, self._weights) for other in self._bags] for bag in bags]
+        words = np.array(rows, dtype=np.float64).reshape(len(masked), len(self._bags))
+        if self._vectors is None or self.encode is None or not len(masked):
             return words
-        cosine = self._vectors @ self.encode([masked])[0]
+        cosine = self.encode(list(masked)) @ self._vectors.T
         share = self.settings.lexical
         return np.asarray(share * words + (1 - share) * np.clip(cosine, 0, 1), dtype=np.float64)
 
-    def _score(
-        self, text: str, first: _Argument, second: _Argument, arguments: Sequence[_Argument]
-    ) -> list[Candidate]:
-        if not self.exemplars:
-            return []
-        masked = self._masked(text, first, second, arguments)
-        negative = _is_negative(masked)
-        scores = self.likeness(masked) - self.settings.polarity_penalty * (self._negated != negative)
+    def _candidates(
+        self, first: _Argument, second: _Argument, negative: bool, likeness: NDArray[np.float64]
+    ) -> Iterator[Candidate]:
+        """The candidates of one pair: each exemplar's relation between its ends, as far as they can be its ends."""
+        scores = likeness - self.settings.polarity_penalty * (self._negated != negative)
         linked = min(first.link_score, second.link_score)
-        made = []
-        for at in np.argsort(-scores)[:40]:
+        for at in np.argsort(-scores, kind="stable")[:40]:
             exemplar = self.exemplars[int(at)]
             head, tail = (first, second) if exemplar.head_first else (second, first)
-            if isinstance(head.term, Literal) or (tail.kind == "number") != (self._ends(exemplar.relation).words[1] == "number"):
+            wants_number = self._ends(exemplar.relation).words[1] == "number"
+            if isinstance(head.term, Literal) or (tail.kind == "number") != wants_number:
                 continue
-            object = self._literal(exemplar.relation, tail.term)
             positive = exemplar.positive == (bool(self._negated[at]) == negative)
             fits = self._fit(exemplar.relation, head, tail)
             score = (float(scores[at]) + self.settings.type_bonus * (fits - 2)) * (0.8 + 0.2 * linked)
-            triple = Triple(head.term, exemplar.relation, object)
-            made.append(Candidate(triple, positive, min(max(score, 0.0), 1.0), exemplar.text))
-        return made
+            triple = Triple(head.term, exemplar.relation, self._literal(exemplar.relation, tail.term))
+            yield Candidate(triple, positive, min(max(score, 0.0), 1.0), exemplar.text)
 
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
@@ -399,7 +404,7 @@ def _equal_numbers(a: Node, b: Node) -> bool:
 def _words(text: str) -> Counter[str]:
     """The words of a text and its pairs of neighbouring words, stems by cutting common endings."""
     words = [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'"))]
-    return Counter([*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))])
+    return Counter([*words, *(f"{a} {b}" for a, b in pairwise(words))])
 
 
 def _stem(word: str) -> str:

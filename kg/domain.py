@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,22 +96,23 @@ def load_domain(
     claims_files = settings.files("claims")
     if claims_files is None:
         claims_files = [path for path in every if path.name == "claims.tsv"]
+    name = settings.text("name", folder.resolve().name)
+    title = settings.text("title", name)
     entailment = settings.choice("entailment", ENTAILMENTS)
+    tables = {key: MappingProxyType(settings.table(key)) for key in _TABLES if key in settings.values}
+    # Only now the files, so that a wrong setting costs no load.
     graph = load_graph(graph_files, prefixes=settings.prefixes(), limits=limits, progress=progress)
     claims = [claim for path in claims_files for claim in load_claims(path, graph.prefixes)]
-    name = settings.text("name", folder.resolve().name)
     return Domain(
         name=name,
-        title=settings.text("title", name),
+        title=title,
         folder=folder,
         notice=settings.text("notice", "") if "notice" in settings.values else "",
         graph=graph,
         rule_files=tuple(rule_files),
         entailment=entailment,
         claims=tuple(claims),
-        settings=MappingProxyType(
-            {key: MappingProxyType(settings.table(key)) for key in _TABLES if key in settings.values}
-        ),
+        settings=MappingProxyType(tables),
     )
 
 
@@ -182,7 +184,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise SyntaxInputError(f"Expected UTF-8 ({error.reason}); save the file as UTF-8", file=str(path)) from None
     except tomllib.TOMLDecodeError as error:
-        raise SyntaxInputError(f"Expected TOML ({error}); correct it there", file=str(path)) from None
+        at = re.search(r" \(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (None, None)
+        reason = str(error).replace(at[0], "") if at else str(error)
+        raise SyntaxInputError(
+            f"Expected TOML ({reason}); correct it there", file=str(path), line=line, column=column
+        ) from None
     except RecursionError:
         raise LimitError("Expected TOML without deep nesting; flatten it", file=str(path)) from None
 

@@ -18,8 +18,8 @@ _TOKEN = re.compile(
     (?P<skip>\s+|\#[^\n]*)
     |(?P<string>\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
     |(?P<iri><[^<>"{}|^`\s]*>)
-    |(?P<name>[?$@][\w-]+|(?:\w[\w.-]*)?:(?:[\w:.%-]|\\.)*)
-    |(?P<word>\w+)
+    |(?P<name>[?$@][\w-]++|:(?:[\w:.%-]|\\.)*+)
+    |(?P<word>\w[\w.-]*+)(?P<local>:(?:[\w:.%-]|\\.)*+)?
     |(?P<mark>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -72,8 +72,10 @@ def check_query(query: str) -> str:
             raise SyntaxInputError(
                 f"Expected SELECT or ASK (got {text[:40]!r}){hint}", file="<query>", line=line, column=column
             )
-        elif kind == "word" and word in ("SERVICE", "FROM"):
-            raise _refusal(query, word, at)
+        elif kind == "word":
+            # `1.SERVICE` is a number, a dot and a keyword.
+            for part in re.finditer(r"\b(?:SERVICE|FROM)\b", word):
+                raise _refusal(query, part[0], at + part.start())
     if not form:
         raise SyntaxInputError("Expected SELECT or ASK (got no query)", file="<query>", line=1, column=1)
     return form
@@ -82,7 +84,8 @@ def check_query(query: str) -> str:
 def _tokens(query: str) -> Iterator[tuple[str, str, int]]:
     for found in _TOKEN.finditer(query):
         if found.lastgroup != "skip":
-            yield str(found.lastgroup), found[0], found.start()
+            kind = "name" if found["local"] else str(found.lastgroup)
+            yield kind, found[0], found.start()
 
 
 def _refusal(query: str, word: str, at: int) -> NotSupportedError:

@@ -27,7 +27,7 @@ class ClaimResult:
 
     @property
     def formed(self) -> bool:
-        """Whether the triple and its polarity are the expected ones; where none is expected, whether none was formed."""
+        """Whether triple and polarity are the expected ones; where none is expected, whether none was formed."""
         claim = self.verdict.claim
         if self.record.triple is None or claim.triple is None:
             return self.record.triple is None and claim.triple is None

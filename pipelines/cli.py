@@ -132,7 +132,9 @@ def materialise(
         from kg.save import save_graph
 
         graph = closure.graph
-        save_graph(type(graph)(graph.dictionary, graph.inferred, prefixes=graph.prefixes) if inferred_only else graph, out)
+        save_graph(
+            type(graph)(graph.dictionary, graph.inferred, prefixes=graph.prefixes) if inferred_only else graph, out
+        )
     if as_json:
         _print_json(figures)
     else:
@@ -147,8 +149,12 @@ def materialise(
 @app.command()
 def audit(
     folder: Folder,
-    fail_on: Annotated[Severity, typer.Option("--fail-on", help="Exit with 1 from this severity on.")] = Severity.violation,
-    limit: Annotated[int, typer.Option("--limit", help="Show at most this many; the total is always given.", min=0)] = 50,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="Exit with 1 from this severity on.")
+    ] = Severity.violation,
+    limit: Annotated[
+        int, typer.Option("--limit", help="Show at most this many; the total is always given.", min=0)
+    ] = 50,
     proofs: Annotated[bool, typer.Option("--proofs/--no-proofs", help="Show why each is violated.")] = True,
     as_json: AsJson = False,
     seconds: Seconds = None,
@@ -163,7 +169,10 @@ def audit(
     if as_json:
         _print_json({"total": len(found.violations), "incomplete": closure.incomplete, "violations": shown})
     else:
-        typer.echo(f"{len(found.violations)} violations" + (f", {len(shown)} shown" if len(shown) < len(found.violations) else ""))
+        typer.echo(
+            f"{len(found.violations)} violations"
+            + (f", {len(shown)} shown" if len(shown) < len(found.violations) else "")
+        )
         for entry in shown:
             typer.echo(f"\n{entry['severity']}: {_inert(entry['message'])} [{_inert(entry['rule'])}]")
             if proofs:
@@ -176,7 +185,9 @@ def audit(
 
 
 @app.command()
-def embed(folder: Folder, run: RunFolder = None, seed: int = 0, as_json: AsJson = False, seconds: Seconds = None) -> None:
+def embed(
+    folder: Folder, run: RunFolder = None, seed: int = 0, as_json: AsJson = False, seconds: Seconds = None
+) -> None:
     """Train, measure and calibrate the embedding of a domain; kept in the run folder."""
     from pipelines import build
     from pipelines.run import Run

@@ -80,7 +80,9 @@ def run_demo(
     run.save()
     seconds = time.perf_counter() - began
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    report["footer"] = f"Made by Noesis on {made} in {seconds:.0f} s; stages taken up again: {', '.join(run.reused) or 'none'}."
+    report["footer"] = (
+        f"Made by Noesis on {made} in {seconds:.0f} s; stages taken up again: {', '.join(run.reused) or 'none'}."
+    )
     write_atomically(run.folder / "report.json", json.dumps(report, indent=2, ensure_ascii=False, default=str) + "\n")
     page = run.folder / "report.html"
     write_atomically(page, render_html(report))
@@ -101,7 +103,9 @@ def _answer(domain: Domain, closure: Closure, reasoner: Reasoner) -> tuple[list[
             if split == "test":
                 chosen = _choose([(r.record, r.verdict) for r in outcome.results])
     if not chosen:
-        chosen = _choose([(c, v) for c, v in zip(domain.claims, reasoner.ask_many([c.text for c in domain.claims]), strict=True)])
+        chosen = _choose(
+            [(c, v) for c, v in zip(domain.claims, reasoner.ask_many([c.text for c in domain.claims]), strict=True)]
+        )
     return [_shown(verdict) for verdict in chosen], figures
 
 
@@ -114,7 +118,9 @@ def _made_claims(closure: Closure) -> list[str]:
     """For a domain without claims: readings of its inferred, then asserted triples, and of a name it does not have."""
     graph = closure.graph
     relations = [graph.dictionary.term(int(p)) for p in graph.relation_ids]
-    inferred = [t for p in relations for t in list(graph.triples(None, p, None)) if not graph.contains(t, inferred=False)]
+    inferred = [
+        t for p in relations for t in list(graph.triples(None, p, None)) if not graph.contains(t, inferred=False)
+    ]
     asserted = [t for p in relations for t in list(graph.triples(None, p, None, inferred=False))]
     chosen = [*inferred[:4], *asserted[:2]]
     turned = [type(t)(t.object, t.predicate, t.subject) for t in chosen[:4]]
@@ -157,7 +163,12 @@ class _Teller:
         for at, column in enumerate(columns):
             table.add_column(column, justify="left" if at == 0 else "right")
         for row in rows:
-            table.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else "–" if cell is None else str(cell)) for cell in row))
+            table.add_row(
+                *(
+                    Text(f"{cell:.3f}" if isinstance(cell, float) else "–" if cell is None else str(cell))
+                    for cell in row
+                )
+            )
         self.console.print(table)
 
     def loaded(self, report: Mapping[str, Any], seconds: float) -> None:
@@ -208,4 +219,3 @@ class _Teller:
         self.console.print(f"Run folder: {page.parent}   page: {page}")
         if reused:
             self.console.print(f"Taken up from an earlier run: {', '.join(reused)}")
-

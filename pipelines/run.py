@@ -30,7 +30,17 @@ __all__ = ["Run", "key_of", "write_atomically"]
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_PACKAGES = ("noesis-kg", "torch", "transformers", "pykeen", "torch-geometric", "rdflib", "pyoxigraph", "numpy", "numba")
+_PACKAGES = (
+    "noesis-kg",
+    "torch",
+    "transformers",
+    "pykeen",
+    "torch-geometric",
+    "rdflib",
+    "pyoxigraph",
+    "numpy",
+    "numba",
+)
 
 
 def key_of(*parts: object) -> str:
@@ -129,7 +139,9 @@ def _read_record(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"Expected {path} to be the JSON record of a run ({error}); delete the folder or mend it") from error
+        raise StoreError(
+            f"Expected {path} to be the JSON record of a run ({error}); delete the folder or mend it"
+        ) from error
     if not isinstance(found, dict) or not {"stages", "metrics"} <= found.keys():
         raise StoreError(f"Expected {path} to have 'stages' and 'metrics'; it is not the record of a run")
     return found

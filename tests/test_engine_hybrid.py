@@ -69,7 +69,7 @@ def test_scorer_never_changes_the_verdict(score: float | None, positive: bool) -
         if isinstance(b, Unproven):
             assert b.plausibility is None or 0.0 <= b.plausibility <= 1.0
         else:
-            assert a == b
+            assert a.to_dict() == b.to_dict()
 
 
 def test_a_score_outside_its_range_is_left_out_and_said(closure: Closure) -> None:

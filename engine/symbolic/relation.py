@@ -195,6 +195,8 @@ class Store:
             new = self.relation(key).add(s, o, rule=rule, step=step)
             self._size += new
             return [key] if new else []
+        if not len(o):
+            return []
         classes = _wide(o) & 0xFFFFFFFF
         order = np.argsort(classes, kind="stable")
         s, o, classes = s[order], o[order], classes[order]

@@ -392,18 +392,30 @@ class ClaimFormer:
         for at in np.argsort(-scores, kind="stable")[:20]:
             reading = self._readings[0][int(at)]
             head, tail = (first, second) if reading.head_first else (second, first)
-            wants_number = self._ends(reading.relation).words[1] == "number"
-            if isinstance(head.term, Literal) or (tail.kind == "number") != wants_number:
+            if not self._possible(reading.relation, head, tail):
                 continue
             fits = self._fit(reading.relation, head, tail)
             score = (float(scores[at]) + self.settings.type_bonus * (fits - 2)) * (0.8 + 0.2 * linked)
             triple = Triple(head.term, reading.relation, self._literal(reading.relation, tail.term))
             yield Candidate(triple, reading.turned == negative, min(max(score, 0.0), 1.0))
 
+    def _possible(self, relation: URIRef, head: _Argument, tail: _Argument) -> bool:
+        """Whether a triple of these can be meant at all: numbers where numbers go, classes where `rdf:type` leads.
+
+        A class that is some relation's domain or range ("patient", "drug") is named for the kind of thing it is, and is
+        the end of no other relation.
+        """
+        if isinstance(head.term, Literal) or head.term in self._spoken_of:
+            return False
+        if relation == RDF.type:
+            return tail.kind == "class" and head.kind != "class"
+        number = self._ends(relation).words[1] == "number"
+        return (tail.kind == "number") == number and tail.term not in self._spoken_of
+
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
         if relation == RDF.type:
-            return 1 + (tail.kind == "class")
+            return 2
         ends = zip(self._ends(relation).classes, (head, tail), strict=True)
         return sum(cls is None or cls in self._types(argument.term) for cls, argument in ends)
 

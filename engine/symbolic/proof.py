@@ -6,7 +6,7 @@ with the engine that found it. Equal parts are shared, so a proof is a tree to r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from rdflib.term import Node
 from engine.symbolic.rules import Atom, Call, Constant, Constraint, Expression, Filter, Negation, Rule
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+from kg.verbalise import verbalise
 
 __all__ = ["Proof"]
 
@@ -65,15 +66,21 @@ class Proof:
         return tuple(dict.fromkeys(triple for triple in found if triple is not None))
 
     def text(self, graph: KnowledgeGraph) -> str:
-        """The proof in words, one line a step, premises indented under what they prove."""
+        """The proof in words, one line a step, premises indented under what they prove.
+
+        The cells of an RDF list are not told one by one: the list stands as a whole where it is the object of a triple.
+        """
         lines: list[str] = []
         seen: set[int] = set()
         stack = [(self, 0)]
+        lists = _lists(self.leaves(), graph)
         while stack:
             proof, depth = stack.pop()
+            if _is_cell(proof.conclusion):
+                continue
             again = id(proof) in seen and bool(proof.premises)
             seen.add(id(proof))
-            lines.append("  " * depth + proof._line(graph) + (", as above" if again else ""))
+            lines.append("  " * depth + proof._line(graph, lists) + (", as above" if again else ""))
             if not again:
                 lines.extend("  " * (depth + 1) + line for line in proof._conditions(graph))
                 stack.extend((premise, depth + 1) for premise in reversed(proof.premises))
@@ -109,18 +116,21 @@ class Proof:
 
     def _sentence(self, graph: KnowledgeGraph) -> str:
         if self.conclusion is not None:
-            return " ".join(_words(term, graph) for term in self.conclusion)
+            return verbalise(graph, self.conclusion)
         assert self.rule is not None, "FALSE follows from a constraint only"
         text = self.rule.render(_labels(self.substitution, graph)) if isinstance(self.rule, Constraint) else ""
         return text or "this cannot be"
 
-    def _line(self, graph: KnowledgeGraph) -> str:
+    def _line(self, graph: KnowledgeGraph, lists: Mapping[Node, str]) -> str:
         if self.rule is not None:
             why = f"by {self.rule.kind} {self.rule.name}"
         elif self.claimed:
             why = "the claim"
         else:
             why = f"asserted in {self.source}" if self.source else "asserted"
+        told = self.conclusion and lists.get(self.conclusion.object)
+        if self.conclusion and told:
+            return f"{graph.label(self.conclusion.subject)} {graph.label(self.conclusion.predicate)} {told}, {why}"
         return f"{self._sentence(graph)}, {why}"
 
     def _conditions(self, graph: KnowledgeGraph) -> Iterator[str]:
@@ -131,6 +141,24 @@ class Proof:
             elif isinstance(element, Negation):
                 parts = [_element(part, self.substitution, graph) for part in element.elements]
                 yield f"and it is not {'asserted' if element.data else 'known'} that {' and '.join(parts)}"
+
+
+def _is_cell(triple: Triple | None) -> bool:
+    return triple is not None and triple.predicate in (RDF.first, RDF.rest)
+
+
+def _lists(triples: Iterable[Triple], graph: KnowledgeGraph) -> dict[Node, str]:
+    """What each RDF list among the triples reads as: its members' labels in parentheses."""
+    first = {t.subject: t.object for t in triples if t.predicate == RDF.first}
+    rest = {t.subject: t.object for t in triples if t.predicate == RDF.rest}
+    found = {}
+    for start in first:
+        members, cell = [], start
+        while cell in first and len(members) <= len(first):
+            members.append(graph.label(first[cell]))
+            cell = rest.get(cell, RDF.nil)
+        found[start] = f"({', '.join(members)})"
+    return found
 
 
 def _labels(substitution: Mapping[Variable, Node], graph: KnowledgeGraph) -> dict[Variable, str]:

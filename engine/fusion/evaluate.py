@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from engine.fusion.config import Mode
 from engine.fusion.examples import ClaimExample, shuffle_triples
@@ -115,6 +116,7 @@ def predict_logits(
     mode: Mode = "fusion",
     hidden: Collection[IdTriple] = frozenset(),
     seed: int = 0,
+    states: Mapping[str, Tensor] | None = None,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
     """The logit of each claim, in the order given; shape (len(examples),). Nothing is drawn or learned on the way.
@@ -132,7 +134,7 @@ def predict_logits(
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = model.collator([examples[at] for at in rows], hidden=hidden).to(model.device)
+            batch = model.collator([examples[at] for at in rows], hidden=hidden, states=states).to(model.device)
             result[rows] = model(batch, mode=mode).cpu().numpy()
     model.train(training)
     return result

@@ -98,7 +98,7 @@ class _Training:
         self.total = self.config.epochs * -(-len(self.examples) // self.config.batch_size)
         self.optimiser = torch.optim.AdamW(_parameter_groups(model, self.config))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
-        self.states = _frozen_states(model, [e.text for e in self.examples])
+        self.states = _frozen_states(model, [e.text for e in (*self.examples, *self.validation)])
         self.step = 0
 
     def run(self) -> None:
@@ -146,26 +146,18 @@ class _Training:
         return sum(losses) / len(self.examples)
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
-        """The examples in a new order; batches are of similar length, which saves padding."""
+        """The examples in a new order. Not sorted by length: denials are longer, and a batch of them alone turns learning round."""
         examples = self.examples
         if self.config.mode == "shuffled graph":
             examples = shuffle_triples(examples, seed=int(self.order.integers(2**31)))
-        size = self.config.batch_size
         order = self.order.permutation(len(examples))
-        lengths = np.array([len(row) for row in self.model.collator.tokens([e.text for e in examples])])
-        starts = []
-        for pool in range(0, len(order), 8 * size):
-            part = order[pool : pool + 8 * size]
-            part = part[np.argsort(lengths[part], kind="stable")]
-            order[pool : pool + 8 * size] = part
-            starts.extend(range(pool, pool + len(part), size))
-        for start in self.order.permutation(starts):
-            yield [examples[at] for at in order[start : start + size]]
+        for start in range(0, len(order), self.config.batch_size):
+            yield [examples[at] for at in order[start : start + self.config.batch_size]]
 
     def _validation_loss(self) -> float:
         if not self.validation:
             return float("nan")
-        logits = predict_logits(self.model, self.validation, mode=self.config.mode, hidden=self.hidden)
+        logits = predict_logits(self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states)
         labels = torch.tensor([example.label for example in self.validation])
         return float(binary_cross_entropy_with_logits(torch.from_numpy(logits), labels))
 

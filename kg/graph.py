@@ -36,6 +36,8 @@ _STANDARD_PREFIXES = {
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
 
+_VOCABULARIES = (str(RDF), str(RDFS), "http://www.w3.org/2002/07/owl#", "http://www.w3.org/2001/XMLSchema#")
+
 
 class KnowledgeGraph:
     """Triples as integer columns, asserted and inferred, with the terms, prefixes and labels to read them.
@@ -230,6 +232,29 @@ class KnowledgeGraph:
         every = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
         return every[~self.dictionary.is_literal(every)].astype(np.int32)
 
+    def entity_triples(self, *, inferred: bool = False) -> NDArray[np.int32]:
+        """Triples to learn from, as rows of head, relation and tail ids; shape (num_triples, 3).
+
+        The relations are `relation_ids`, literals as tails left out, and `rdf:type` to classes of the domain (IRIs
+        outside the RDF, RDFS, OWL and XSD vocabularies). Asserted rows come first, then, where asked for, inferred ones.
+        """
+        kinds = self.dictionary.kinds
+        type_id = self.dictionary.find(RDF.type)
+        rows = [np.empty((0, 3), dtype=np.int32)]
+        for columns in (self.asserted, self.inferred) if inferred else (self.asserted,):
+            for p in self.relation_ids:
+                heads, tails = columns.pairs(int(p))
+                linked = kinds[tails] != LITERAL
+                rows.append(_rows(heads[linked], int(p), tails[linked]))
+            if type_id is not None:
+                heads, classes = columns.pairs(type_id)
+                domain = np.isin(classes, [c for c in np.unique(classes).tolist() if self._is_domain_class(c)])
+                rows.append(_rows(heads[domain], type_id, classes[domain]))
+        return np.concatenate(rows)
+
+    def _is_domain_class(self, id: int) -> bool:
+        return self.dictionary.key(id).startswith("<") and not self.dictionary.key(id)[1:].startswith(_VOCABULARIES)
+
     # Views ------------------------------------------------------------------------------------------------------
 
     @classmethod
@@ -261,6 +286,10 @@ class KnowledgeGraph:
                 s, p, o = self.decode(*ids)
                 graph.add_edge(s, o, key=p, inferred=derived)
         return graph
+
+
+def _rows(heads: Ids, relation: int, tails: Ids) -> NDArray[np.int32]:
+    return np.column_stack([heads, np.full(len(heads), relation, dtype=np.int32), tails])
 
 
 def _dataset_class() -> type:

@@ -127,10 +127,10 @@ class FusionModel(nn.Module):
 
         self.text_head = nn.Linear(encoder.dim, 1)
         self.node_norm, self.text_norm = nn.LayerNorm(dim), nn.LayerNorm(encoder.dim)
-        self.joint_head = nn.Sequential(
-            nn.Linear(encoder.dim + 3 * dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * dim, 1)
-        )
-        for parameter in self.joint_head[-1].parameters():
+        self.claim_state = nn.Sequential(nn.Linear(3 * dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout))
+        self.text_factor = nn.Linear(encoder.dim, 2 * dim)
+        self.joint_head = nn.Linear(2 * dim, 1)
+        for parameter in self.joint_head.parameters():
             nn.init.zeros_(parameter)
         self.register_buffer("relation_labels", self._relation_labels(), persistent=False)
 
@@ -220,6 +220,9 @@ class FusionModel(nn.Module):
         if not len(nodes):
             return torch.zeros(len(batch), device=self.device)
         head, tail = (self.node_norm(nodes[at.clamp(min=0)]) * there for at in (batch.head, batch.tail))
-        text = head.new_zeros(len(batch), self.text_head.in_features) if pooled is None else self.text_norm(pooled)
-        logit: Tensor = self.joint_head(torch.cat([text, head, tail, head * tail], dim=-1)) * there
+        state = self.claim_state(torch.cat([head, tail, head * tail], dim=-1))
+        if pooled is not None:
+            # A product, not a sum: a denial turns round whatever the graph says.
+            state = state * (1 + self.text_factor(self.text_norm(pooled)))
+        logit: Tensor = self.joint_head(state) * there
         return logit.squeeze(-1)

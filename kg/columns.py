@@ -111,6 +111,10 @@ class Columns:
         at = self.row(s, p, o)
         return None if at is None or p not in self._sources else int(self._sources[p][at])
 
+    def sources(self, predicate: int) -> Ids | None:
+        """Source numbers of the pairs of one predicate, in the order of `pairs`, or None where none was kept."""
+        return self._sources.get(predicate)
+
     def match(self, s: int | None, p: int | None, o: int | None) -> Iterator[tuple[int, int, int]]:
         """The triples that fit a pattern in which None fits anything, predicate by predicate."""
         for predicate in self.predicates() if p is None else (p,):

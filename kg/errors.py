@@ -13,6 +13,7 @@
     │   ├── UnsafeRuleError
     │   ├── StratificationError
     │   └── UnsupportedRuleError            valid in the language, not (yet) evaluated here
+    ├── NotEntailedError (KeyError)         a proof was asked for of what does not follow
     ├── BudgetError                         a budget ran out where no marked result can be given
     ├── StoreError                          saved state that is corrupt or does not fit
     └── NotSupportedError                   asked for something this version cannot do
@@ -33,6 +34,7 @@ __all__ = [
     "LimitError",
     "MissingFileError",
     "NoesisError",
+    "NotEntailedError",
     "NotSupportedError",
     "RuleError",
     "StoreError",
@@ -123,6 +125,13 @@ class StratificationError(RuleError):
 
 class UnsupportedRuleError(RuleError):
     """The rule is valid in its language but uses a feature this engine does not evaluate."""
+
+
+class NotEntailedError(NoesisError, KeyError):
+    """A proof was asked for of a triple that does not follow from graph and rules."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class BudgetError(NoesisError):

@@ -1,8 +1,9 @@
 """Rules over terms -> rules over ids, specialised to the schema of one graph.
 
 Three steps, each of which only substitutes:
-  1. *partial evaluation*: the schema atoms of a rule (`?c rdfs:subClassOf ?d`, `?p a owl:TransitiveProperty`) are matched
-     against the store, and every match gives a rule without them. A W3C triple rule becomes one plain rule per axiom.
+  1. *partial evaluation*: the schema atoms of a rule (`?c rdfs:subClassOf ?d`, `?p a owl:TransitiveProperty`) are
+     matched against the store, and every match gives a rule without them. A W3C triple rule becomes one plain rule per
+     axiom.
   2. *expansion*: a predicate or class that is still a variable is replaced by each one there is or can be inferred.
   3. *pruning*: rules that say nothing new, or whose body needs a relation nothing can fill, are left out.
 
@@ -12,14 +13,26 @@ A compiled rule remembers the rule and the substitution it came from, so proofs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from typing import cast
 
 from rdflib import OWL, RDF, RDFS, BNode, Variable
 from rdflib.term import Node
 
 from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, evaluate
-from engine.symbolic.relation import Key, Store
-from engine.symbolic.rules import Assignment, Atom, Filter, Negation, Rule, RuleSet
+from engine.symbolic.relation import Key, Relation, Store
+from engine.symbolic.rules import (
+    Assignment,
+    Atom,
+    Call,
+    Expression,
+    Filter,
+    Negation,
+    Rule,
+    RuleSet,
+    VariableRef,
+)
 from kg.dictionary import Dictionary
 from kg.errors import LimitError, UnsupportedRuleError
 
@@ -29,15 +42,22 @@ MAX_RULES = 500_000
 """Compiled rules of one program: beyond it, expansion of variable predicates has run away."""
 
 SCHEMA_PREDICATES = frozenset(
-    [RDFS.subClassOf, RDFS.subPropertyOf, RDFS.domain, RDFS.range]
-    + [OWL.equivalentClass, OWL.equivalentProperty, OWL.inverseOf, OWL.disjointWith, OWL.propertyDisjointWith]
-    + [OWL.complementOf, OWL.onProperty, OWL.someValuesFrom, OWL.allValuesFrom, OWL.hasValue, OWL.hasSelf]
-    + [OWL.maxCardinality, OWL.maxQualifiedCardinality, OWL.onClass, OWL.propertyChainAxiom, OWL.hasKey]
-    + [OWL.intersectionOf, OWL.unionOf, OWL.oneOf, OWL.members, OWL.distinctMembers]
+    (
+        *(RDFS.subClassOf, RDFS.subPropertyOf, RDFS.domain, RDFS.range, RDF.first, RDF.rest),
+        *(OWL.equivalentClass, OWL.equivalentProperty, OWL.inverseOf, OWL.disjointWith, OWL.propertyDisjointWith),
+        *(OWL.complementOf, OWL.onProperty, OWL.someValuesFrom, OWL.allValuesFrom, OWL.hasValue, OWL.hasSelf),
+        *(OWL.maxCardinality, OWL.maxQualifiedCardinality, OWL.onClass, OWL.propertyChainAxiom, OWL.hasKey),
+        *(OWL.intersectionOf, OWL.unionOf, OWL.oneOf, OWL.members, OWL.distinctMembers, OWL.disjointUnionOf),
+        *(OWL.sourceIndividual, OWL.assertionProperty, OWL.targetIndividual, OWL.targetValue),
+    )
 )
 _VOCABULARY = (str(OWL), str(RDFS), str(RDF))
 _DATA_CLASSES = frozenset(map(str, (OWL.Thing, OWL.Nothing, OWL.NamedIndividual, RDFS.Resource, RDFS.Literal)))
 Term = int | Variable
+Head = tuple[Term, Term, Term]
+
+BODY_MARK, HEAD_MARK = "-", "+"
+"""First character of the variables that stand for blank nodes of a body and of a head; no written variable has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +68,20 @@ class CompiledRule:
         number: its place in the program; rows it adds carry it.
         rule: the rule as written. values: what partial evaluation and expansion put for its variables.
         head: (subject, predicate, object), ids or variables; blank nodes of the head stand as variables in `fresh`.
+        constants: the part of `values` that a FILTER, NOT or SET still reads.
         closes: the relation this rule is the transitivity of, else None.
+        seen: rows of each body atom's relation that have been joined already.
     """
 
     number: int
     rule: Rule
     values: Mapping[Variable, int]
-    head: tuple[tuple[Term, Term, Term], ...]
+    head: tuple[Head, ...]
     body: tuple[CompiledAtom, ...]
     filters: tuple[Filter, ...]
     assignments: tuple[Assignment, ...]
     negations: tuple[CompiledNegation, ...]
+    constants: Mapping[Variable, int]
     fresh: tuple[Variable, ...] = ()
     closes: Key | None = None
     seen: list[int] = field(default_factory=list)
@@ -72,48 +95,90 @@ class CompiledRule:
 class Program:
     """The compiled rules of a rule set over a growing store. `extend` compiles what the store's schema now asks for."""
 
-    def __init__(self, ruleset: RuleSet, dictionary: Dictionary, type_id: int) -> None:
+    def __init__(self, ruleset: RuleSet, dictionary: Dictionary, type_id: int, *, like: Program | None = None) -> None:
         self.ruleset, self.dictionary, self.type_id = ruleset, dictionary, type_id
         self.rules: list[CompiledRule] = []
         self.constraints: list[CompiledRule] = []
         self.keys: set[Key] = set()
+        self.axiom_rules: dict[Rule, None] = {}
         self._signatures: set[object] = set()
+        self._numbers: dict[Rule, int] = dict(like._numbers) if like else {}
+        self._schema_keys: dict[Key, bool] = {}
+        self.made: dict[int, tuple[int, ...]] = {}
+        self._blank_prefix: str | None = like._blank_prefix if like else None
         self._sources = [self._prepare(rule) for rule in ruleset]
 
-    def extend(
-        self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()
-    ) -> list[CompiledRule]:
+    def fork(self, dictionary: Dictionary) -> Program:
+        """A copy over another dictionary that may be extended without a change to this program.
+
+        The compiled rules are shared; what they have seen belongs to the store of this program.
+        """
+        other = copy(self)
+        other.dictionary = dictionary
+        other.rules, other.constraints = list(self.rules), list(self.constraints)
+        other.keys, other.axiom_rules = set(self.keys), dict(self.axiom_rules)
+        other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
+        other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
+        return other
+
+    def extend(self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()) -> list[CompiledRule]:
         """Compile every rule against the store; those that were not there before.
 
         Args:
             extra: rules made from the list-valued axioms of the store (`rulesets.owl`).
             assume: relations to be treated as filled, because a claim is about to add to them.
         """
-        sources = [*self._sources, *(self._prepare(rule) for rule in extra)]
+        for rule in extra:
+            self.axiom_rules.setdefault(rule)
+        sources = [*self._sources, *(self._prepare(rule) for rule in self.axiom_rules)]
         drafts = [draft for source in sources for draft in self._ground_schema(source, store)]
         plain = [draft for draft in drafts if not draft.wild]
         wild = [draft for draft in drafts if draft.wild]
         keys = {key for key, relation in store if relation.size} | set(assume)
-        expanded: list[_Draft] = []
-        list(_live(plain, keys, self.type_id))
-        while True:
+        live = list(_live(plain, keys, self.type_id))
+        while wild:
             size = len(keys)
             expanded = [made for draft in wild for made in draft.expand(sorted(keys), self.type_id)]
+            if len(expanded) > MAX_RULES:
+                raise LimitError(f"Expected at most {MAX_RULES} rules after expansion of variable predicates")
             live = list(_live([*plain, *expanded], keys, self.type_id))
             if len(keys) == size:
                 break
-            if len(expanded) > MAX_RULES:
-                raise LimitError(f"Expected at most {MAX_RULES} rules after expansion of variable predicates")
         self.keys |= keys
         return [rule for draft in live for rule in self._finish(draft)]
 
     def is_schema(self, key: Key) -> bool:
         """Whether growth of this relation asks for `extend` again."""
-        predicate, cls = key
-        if predicate == self.type_id:
-            name = self.dictionary.key(cls)[1:-1]
-            return name.startswith(_VOCABULARY) and name not in _DATA_CLASSES
-        return self.dictionary.term(predicate) in SCHEMA_PREDICATES
+        found = self._schema_keys.get(key)
+        if found is None:
+            predicate, cls = key
+            if predicate == self.type_id:
+                name = self.dictionary.key(cls)[1:-1]
+                found = name.startswith(_VOCABULARY) and name not in _DATA_CLASSES
+            else:
+                found = self.dictionary.term(predicate) in SCHEMA_PREDICATES
+            self._schema_keys[key] = found
+        return found
+
+    def number_of(self, rule: Rule) -> int:
+        """A number for a rule as written, the same for equal rules."""
+        return self._numbers.setdefault(rule, len(self._numbers))
+
+    @property
+    def blank_prefix(self) -> str:
+        """Starts the label of every blank node that rules make, and of none that was given."""
+        if self._blank_prefix is None:
+            taken = [key for key in self.dictionary if key.startswith("_:n")]
+            numbers = ("n", *(f"n{i}-" for i in range(len(taken) + 1)))
+            self._blank_prefix = next(p for p in numbers if not any(key.startswith(f"_:{p}-") for key in taken))
+        return self._blank_prefix
+
+    def blank(self, rule: CompiledRule, blank: Variable, row: tuple[int, ...]) -> int:
+        """The blank node that a rule makes for a substitution; `made` remembers the substitution."""
+        name = "-".join(map(str, (self.number_of(rule.rule), blank[len(HEAD_MARK) :], *row)))
+        id = self.dictionary.intern_key(f"_:{self.blank_prefix}-{name}")
+        self.made[id] = row
+        return id
 
     def _prepare(self, rule: Rule) -> _Draft:
         if rule.triple_terms:
@@ -123,14 +188,18 @@ class Program:
                 file=where.file if where else None,
                 line=where.line if where else None,
             )
+        self.number_of(rule)
         return _Draft.of(rule, self)
 
-    def encode(self, term: Node, blanks: dict[Node, Variable]) -> Term:
-        """The id of a term of a rule; a variable stays, a blank node becomes a variable."""
+    def encode(self, term: Node, mark: str) -> Term:
+        """The id of a term of a rule; a variable stays, a blank node becomes a variable whose name starts with a mark.
+
+        The mark keeps the blank nodes of body, NOT and head apart, and apart from the variables that are written.
+        """
         if isinstance(term, Variable):
             return term
         if isinstance(term, BNode):
-            return blanks.setdefault(term, Variable(f"-{term}"))
+            return Variable(f"{mark}{term}")
         return self.dictionary.intern(term)
 
     def _ground_schema(self, draft: _Draft, store: Store) -> Iterator[_Draft]:
@@ -138,7 +207,7 @@ class Program:
         if not schema or len(schema) == len(draft.body):
             yield draft
             return
-        slices = [[Slice(r, 0, r.size)] if a.key and (r := store.get(a.key)) else [] for a in schema]
+        slices = [_rows(store.get(atom.key), draft.rule) for atom in schema if atom.key is not None]
         if not all(slices):
             return
         found = evaluate(schema, lambda i: slices[i], Bindings.unit(), dictionary=self.dictionary)
@@ -154,7 +223,7 @@ class Program:
         body_triples = {(a.s, a.p, a.o) for a in draft.body}
         if not is_constraint and all(triple in body_triples for triple in draft.head):
             return
-        signature = draft.signature()
+        signature = draft.signature(self.number_of(draft.rule))
         if signature in self._signatures:
             return
         self._signatures.add(signature)
@@ -168,6 +237,7 @@ class Program:
             filters=draft.rule.filters,
             assignments=draft.rule.assignments,
             negations=draft.negations,
+            constants={v: i for v, i in draft.values.items() if v in _read(draft)},
             fresh=draft.fresh,
             closes=_transitive(draft),
             seen=[0] * len(draft.body),
@@ -182,22 +252,19 @@ class _Draft:
 
     rule: Rule
     values: Mapping[Variable, int]
-    head: tuple[tuple[Term, Term, Term], ...]
+    head: tuple[Head, ...]
     body: tuple[CompiledAtom, ...]
     negations: tuple[CompiledNegation, ...]
     fresh: tuple[Variable, ...]
 
     @classmethod
     def of(cls, rule: Rule, program: Program) -> _Draft:
-        inside: dict[Node, Variable] = {}
-        outside: dict[Node, Variable] = {}
-        body = tuple(_atom(atom, program, inside) for atom in rule.body_atoms)
+        body = tuple(_atom(atom, program, BODY_MARK) for atom in rule.body_atoms)
         negations = tuple(_negations(rule, program))
-        head = tuple(
-            (program.encode(a.subject, outside), program.encode(a.predicate, outside), program.encode(a.object, outside))
-            for a in rule.head
-        )
-        return cls(rule, {}, head, body, negations, tuple(outside.values()))
+        head = tuple(tuple(program.encode(term, HEAD_MARK) for term in atom.terms) for atom in rule.head)
+        blanks = [term for atom in rule.head for term in atom.terms if isinstance(term, BNode)]
+        fresh = tuple(Variable(f"{HEAD_MARK}{term}") for term in dict.fromkeys(blanks))
+        return cls(rule, {}, cast(tuple[Head, ...], head), body, negations, fresh)
 
     @property
     def wild(self) -> bool:
@@ -232,8 +299,11 @@ class _Draft:
         for values in wild_values(self.body[at], keys, type_id):
             yield from self.substitute(values, self.body, type_id).expand(keys, type_id)
 
-    def signature(self) -> object:
-        """Equal for drafts that do the same; variables are numbered in order of appearance, so names do not matter."""
+    def signature(self, number: int) -> object:
+        """Equal for drafts that do the same; variables are numbered in order of appearance, so names do not matter.
+
+        Drafts with a FILTER, NOT or SET, and constraints, are told apart by the number of the rule they come from.
+        """
         names: dict[Variable, str] = {}
 
         def norm(term: Term) -> object:
@@ -242,7 +312,8 @@ class _Draft:
         body = tuple((norm(a.s), norm(a.p), norm(a.o)) for a in self.body)
         head = tuple((norm(s), norm(p), norm(o)) for s, p, o in self.head)
         plain = not (self.negations or self.rule.filters or self.rule.assignments or not self.rule.head)
-        extra = () if plain else (id(self.rule), tuple(sorted((str(v), i) for v, i in self.values.items())))
+        plain = plain and not self.fresh
+        extra = () if plain else (number, tuple(sorted((str(v), i) for v, i in self.values.items())))
         return body, head, self.rule.data, extra
 
 
@@ -264,6 +335,23 @@ def wild_values(atom: CompiledAtom, keys: Iterable[Key], type_id: int) -> Iterat
         yield values
 
 
+def _rows(relation: Relation | None, rule: Rule) -> list[Slice]:
+    if relation is None:
+        return []
+    end = relation.size_before(1) if rule.data else relation.size
+    return [Slice(relation, 0, end)] if end else []
+
+
+def _read(draft: _Draft) -> set[Variable]:
+    """The variables that are looked up by name after the body atoms were joined."""
+    conditions: list[Filter | Assignment] = [
+        *draft.rule.filters,
+        *draft.rule.assignments,
+        *(f for n in draft.negations for f in n.filters),
+    ]
+    return {variable for condition in conditions for variable in condition.variables}
+
+
 def _keyed(s: Term, p: Term, o: Term, type_id: int) -> CompiledAtom:
     key: Key | None = None
     if isinstance(p, int):
@@ -274,8 +362,8 @@ def _keyed(s: Term, p: Term, o: Term, type_id: int) -> CompiledAtom:
     return CompiledAtom(key, s, p, o)
 
 
-def _atom(atom: Atom, program: Program, blanks: dict[Node, Variable]) -> CompiledAtom:
-    s, p, o = (program.encode(term, blanks) for term in atom.terms)
+def _atom(atom: Atom, program: Program, mark: str) -> CompiledAtom:
+    s, p, o = (program.encode(term, mark) for term in atom.terms)
     return _keyed(s, p, o, program.type_id)
 
 
@@ -290,15 +378,12 @@ def _negations(rule: Rule, program: Program) -> Iterator[CompiledNegation]:
         atoms = []
         for atom in element.atoms:
             s, p, o = (local.get(t, t) if isinstance(t, Variable) else t for t in atom.terms)
-            blanks: dict[Node, Variable] = {}
-            atoms.append(_atom(Atom(s, p, o), program, blanks))
+            atoms.append(_atom(Atom(s, p, o), program, f"-{number}-_"))
         filters = tuple(_rename(e, local) for e in element.elements if isinstance(e, Filter))
         yield CompiledNegation(tuple(atoms), filters, element.data or rule.data)
 
 
 def _rename(condition: Filter, names: Mapping[Variable, Variable]) -> Filter:
-    from engine.symbolic.rules import Call, Expression, VariableRef
-
     def walk(expression: Expression) -> Expression:
         if isinstance(expression, VariableRef):
             return VariableRef(names.get(expression.variable, expression.variable))
@@ -309,7 +394,7 @@ def _rename(condition: Filter, names: Mapping[Variable, Variable]) -> Filter:
     return Filter(walk(condition.expression))
 
 
-def head_key(triple: tuple[Term, Term, Term], type_id: int) -> Key | None:
+def head_key(triple: Head, type_id: int) -> Key | None:
     """The relation a head adds to, or None where that is known only when it runs."""
     return _keyed(*triple, type_id).key
 

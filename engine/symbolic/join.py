@@ -20,7 +20,7 @@ from rdflib import Variable
 from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
-from engine.symbolic.rules import Assignment, Filter
+from engine.symbolic.rules import Assignment, Call, Filter, VariableRef, expression_variables
 from kg.dictionary import Dictionary
 
 __all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
@@ -261,18 +261,43 @@ def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bi
     """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
     from engine.symbolic.builtins import holds
 
+    quick = _compare(bindings, condition, dictionary)
+    if quick is not None:
+        return bindings.take(np.flatnonzero(quick))
     variables = [v for v in condition.variables if v in bindings.columns]
     tuples, numbers = _distinct_rows(bindings, variables)
     true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
     return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
 
 
+def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> NDArray[np.bool_] | None:
+    """Which substitutions pass an (in)equality of two variables that are never both literals; None for other filters.
+
+    Terms that are not both literals are equal when they are the same term, so their ids decide.
+    """
+    expression = condition.expression
+    if not isinstance(expression, Call) or expression.function not in ("=", "!="):
+        return None
+    left, right = (
+        bindings.columns.get(a.variable) if isinstance(a, VariableRef) else None for a in expression.arguments
+    )
+    if left is None or right is None:
+        return None
+    if bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+        return None
+    return np.asarray((left == right) == (expression.function == "="))
+
+
 def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -> Bindings:
-    """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none."""
+    """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none.
+
+    Where an atom after the SET has bound the variable already, the value must be the same term.
+    """
     from engine.symbolic.builtins import ExpressionError
     from engine.symbolic.builtins import evaluate as value_of
 
-    variables = [v for v in assignment.variables if v in bindings.columns]
+    variables = [v for v in expression_variables(assignment.expression) if v in bindings.columns]
+    variables = list(dict.fromkeys(variables))
     tuples, numbers = _distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
     for at, ids in enumerate(tuples):
@@ -281,8 +306,10 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -
         except ExpressionError:
             continue
     column = values[numbers] if len(tuples) else np.empty(0, dtype=np.int64)
+    bound = bindings.columns.get(assignment.variable)
+    keep = column >= 0 if bound is None else (column >= 0) & (column == bound)
     with_value = replace(bindings, columns={**bindings.columns, assignment.variable: column})
-    return with_value.take(np.flatnonzero(column >= 0))
+    return with_value.take(np.flatnonzero(keep))
 
 
 def _terms(variables: Sequence[Variable], ids: tuple[int, ...], dictionary: Dictionary) -> dict[Variable, Node]:
@@ -311,15 +338,14 @@ def without_match(
     table = Bindings({**outer, _ROW: rows}, bindings.size, bindings.world)
     matched = np.zeros(bindings.size, dtype=bool)
     for atoms in product(*(keys(atom, table) if atom.key is None else (atom,) for atom in negation.atoms)):
-        start = _bind_wild(table, negation.atoms, atoms)
-        found = evaluate(
-            atoms, lambda i, a=atoms: slices(a[i]), start, filters=negation.filters, dictionary=dictionary  # type: ignore[misc]  # a default argument fixes the loop variable
-        )
+        start = bind_wild(table, negation.atoms, atoms)
+        pieces = [slices(atom) for atom in atoms]
+        found = evaluate(atoms, pieces.__getitem__, start, filters=negation.filters, dictionary=dictionary)
         matched[found.columns[_ROW]] = True
     return bindings.take(np.flatnonzero(~matched))
 
 
-def _bind_wild(table: Bindings, before: Sequence[CompiledAtom], after: Sequence[CompiledAtom]) -> Bindings:
+def bind_wild(table: Bindings, before: Sequence[CompiledAtom], after: Sequence[CompiledAtom]) -> Bindings:
     """Set the variables that a wildcard predicate or class took; substitutions with another value drop out."""
     for old, new in zip(before, after, strict=True):
         for term, value in ((old.p, new.p), (old.o, new.o)):

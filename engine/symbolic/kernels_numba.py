@@ -159,8 +159,9 @@ def reach(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
     """All (source, target) pairs joined by a path of one edge or more, source by source in breadth-first order.
 
-    The edges of node v are `targets[offsets[v]:offsets[v + 1]]`; nodes are dense. A stamp array marks what a source has
-    reached, so that each edge out of a reached node is looked at once per source. Stops when `limit` pairs are exceeded.
+    The edges of node v are `targets[offsets[v]:offsets[v + 1]]`; nodes are dense. A stamp array marks what a source
+    has reached, so that each edge out of a reached node is looked at once per source. Stops when `limit` pairs are
+    exceeded.
 
     Returns: sources, targets, shape (num_pairs,) each, and whether the search was finished.
     """

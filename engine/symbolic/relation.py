@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 __all__ = ["ASSERTED", "Block", "Key", "Relation", "Store"]
 
 Array = NDArray[np.int64]
+Column = NDArray[np.integer[Any]]
 Key = tuple[int, int]
 """(predicate id, class id) of a class's members, or (predicate id, -1) of any other predicate."""
+
+_PIECE = 1 << 16
+"""Rows inserted at a time into a small relation."""
 
 ASSERTED = -1
 """The rule number of triples given in the input."""
@@ -42,8 +46,8 @@ class Relation:
         self.unary = unary
         self.size = 0
         self.blocks: list[Block] = []
-        self._s = np.empty(16, dtype=dtype)
-        self._o = np.empty(16, dtype=dtype)
+        self._s: NDArray[Any] = np.empty(16, dtype=dtype)
+        self._o: NDArray[Any] = np.empty(16, dtype=dtype)
         self._table: NDArray[np.int32] = np.full(32, -1, dtype=np.int32)
         self._chains: dict[int, _Chain] = {}
 
@@ -57,13 +61,17 @@ class Relation:
         """Second column; shape (size,)."""
         return self._o[: self.size]
 
-    def add(self, s: Array, o: Array, *, rule: int, step: int) -> int:
+    def add(self, s: Column, o: Column, *, rule: int, step: int) -> int:
         """Append the pairs that are not there yet; how many were new."""
         from engine.symbolic.kernels_numba import insert_rows
 
-        self._reserve(self.size + len(s))
-        before = self.size
-        self.size = insert_rows(self._table, self._s, self._o, self.size, s, o)
+        before, at = self.size, 0
+        s, o = _wide(s), _wide(o)
+        while at < len(s):  # in pieces, so that room is made for rows that turn out to be there in small amounts only
+            end = at + max(_PIECE, self.size)
+            self._reserve(self.size + len(s[at:end]))
+            self.size = int(insert_rows(self._table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            at = end
         if self.size > before and (not self.blocks or self.blocks[-1][1:] != (rule, step)):
             self.blocks.append(Block(before, rule, step))
         return self.size - before
@@ -72,7 +80,7 @@ class Relation:
         """Row of each pair, -1 where it is absent; shape (num_pairs,)."""
         from engine.symbolic.kernels_numba import find_rows
 
-        return find_rows(self._table, self._s, self._o, s, o)
+        return np.asarray(find_rows(self._table, self._s, self._o, _wide(s), _wide(o)))
 
     def row(self, s: int, o: int) -> int | None:
         """Row of one pair, or None."""
@@ -86,8 +94,10 @@ class Relation:
         values = self._s if column == 0 else self._o
         chain = self._chains.setdefault(column, _Chain())
         chain.extend(values, self.size)
+        keys = _wide(keys)
         counts = chain_count(chain.heads, chain.previous, values, keys, lo, hi)
-        return chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
+        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
+        return positions, rows
 
     def block_of(self, row: int) -> Block:
         """The block a row belongs to."""
@@ -132,6 +142,11 @@ class _Chain:
         self.size = size
 
 
+def _wide(ids: NDArray[Any]) -> Array:
+    """The ids as the one type the kernels take keys in, so that each kernel is compiled once per relation type."""
+    return np.ascontiguousarray(ids, dtype=np.int64)
+
+
 def _slots(rows: int) -> int:
     """A power of two at least four times the rows, so that a table is rebuilt only when it has doubled."""
     return 1 << max(5, (4 * rows - 1).bit_length())
@@ -144,12 +159,17 @@ class Store:
         self.type_id = type_id
         self.dtype = dtype
         self.relations: dict[Key, Relation] = {}
+        self._size = 0
 
     def __len__(self) -> int:
-        return sum(relation.size for relation in self.relations.values())
+        return self._size
 
     def __iter__(self) -> Iterator[tuple[Key, Relation]]:
         yield from self.relations.items()
+
+    def keys(self) -> list[Key]:
+        """The keys of the relations, in the order they were made."""
+        return list(self.relations)
 
     def get(self, key: Key) -> Relation | None:
         """The relation of a key, or None where it has no row."""
@@ -166,19 +186,23 @@ class Store:
         """The key of the relation a triple belongs to."""
         return (predicate, object) if predicate == self.type_id else (predicate, -1)
 
-    def add(self, predicate: int, s: Array, o: Array, *, rule: int, step: int) -> list[Key]:
+    def add(self, predicate: int, s: Column, o: Column, *, rule: int, step: int) -> list[Key]:
         """Add triples of one predicate, class members to the relation of their class; the keys that gained rows."""
         if predicate != self.type_id:
             key = (predicate, -1)
-            return [key] if self.relation(key).add(s, o, rule=rule, step=step) else []
-        classes = o & 0xFFFFFFFF
+            new = self.relation(key).add(s, o, rule=rule, step=step)
+            self._size += new
+            return [key] if new else []
+        classes = _wide(o) & 0xFFFFFFFF
         order = np.argsort(classes, kind="stable")
         s, o, classes = s[order], o[order], classes[order]
         starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]]) if len(o) else np.empty(0, np.int64)
         grown = []
         for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
             key = (predicate, int(classes[start]))
-            if self.relation(key).add(s[start:end], o[start:end], rule=rule, step=step):
+            new = self.relation(key).add(s[start:end], o[start:end], rule=rule, step=step)
+            self._size += new
+            if new:
                 grown.append(key)
         return grown
 

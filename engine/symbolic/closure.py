@@ -1,0 +1,332 @@
+"""`materialise` and `Closure`: a graph closed under its rules, with a proof for everything inferred."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rdflib import RDF, BNode, URIRef
+from rdflib.term import Node
+
+from engine.symbolic.application import early_filters, finish_body
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.constraints import Broken, Violation, broken, in_order, violation_of
+from engine.symbolic.fixpoint import Budget, Fixpoint
+from engine.symbolic.join import Bindings, Slice, evaluate
+from engine.symbolic.justify import Ids, Prover
+from engine.symbolic.proof import Proof
+from engine.symbolic.relation import ASSERTED, Store
+from engine.symbolic.rules import Rule, RuleSet, check_safety
+from engine.symbolic.stratify import stratify_rules
+from kg.columns import Columns, pack
+from kg.dictionary import Dictionary
+from kg.errors import NotEntailedError
+from kg.graph import KnowledgeGraph
+from kg.terms import Triple, term_key
+
+__all__ = ["Closure", "Statistics", "close", "materialise", "violations_of"]
+
+log = logging.getLogger(__name__)
+DATA_SOURCE = "DATA of the rules"
+"""The source of triples stated in a rule file."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How a closure was made.
+
+    Args:
+        asserted, inferred: triples.
+        rules: rules and constraints as written. compiled: after specialisation to the schema.
+        strata: groups of compiled rules that ran one after the other.
+        rounds: passes over the rules of a stratum. steps: rule applications.
+        seconds: wall-clock seconds of the fixpoint, compilation of rules included, loading and constraints not.
+        by_rule: inferred triples by the name of the rule that gave them first.
+    """
+
+    asserted: int
+    inferred: int
+    rules: int
+    compiled: int
+    strata: int
+    rounds: int
+    steps: int
+    seconds: float
+    by_rule: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON-ready values."""
+        return {**vars(self), "by_rule": dict(self.by_rule)}
+
+
+class Closure:
+    """A graph closed under rules: what follows, why, and what breaks the constraints.
+
+    Args:
+        graph: asserted and inferred triples.
+        rules: every rule and constraint that was applied, those made from list-valued axioms of the schema included.
+        incomplete: why there may be more to infer, None for a true closure.
+        violations: the matches of constraints, in the order of the constraints.
+    """
+
+    def __init__(self, graph: KnowledgeGraph, ruleset: RuleSet, state: Fixpoint, *, entailment: str) -> None:
+        self.state, self.ruleset, self.entailment = state, ruleset, entailment
+        inferred, self._by_rule = _inferred(state)
+        self.graph = graph.with_inferred(inferred)
+        self.prover = Prover(self.graph, state.store, state.program)
+        axioms = tuple(state.program.axiom_rules)
+        self.rules = ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
+        self._broken, stopped = violations_of(state)
+        self.incomplete = state.exhausted or stopped
+
+    def __repr__(self) -> str:
+        mark = f", incomplete: {self.incomplete}" if self.incomplete else ""
+        return f"Closure({self.graph!r}, {len(self._broken)} violations{mark})"
+
+    @cached_property
+    def violations(self) -> tuple[Violation, ...]:
+        """What breaks the constraints, each once per constraint and substitution."""
+        program = self.state.program
+        return tuple(
+            violation_of(item, program, self.graph, partial(self.prover.prove_violation, item.constraint, item.values))
+            for item in self._broken
+        )
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether each term of the dictionary occurs in a triple of the closure or in a rule; shape (num_terms,)."""
+        dictionary = self.graph.dictionary
+        found = np.zeros(len(dictionary), dtype=bool)
+        for columns in (self.graph.asserted, self.graph.inferred):
+            for ids in columns.arrays():
+                found[ids] = True
+        negated = (atom for rule in self.rules for negation in rule.negations for atom in negation.atoms)
+        atoms = (atom for rule in self.rules for atom in (*rule.head, *rule.body_atoms))
+        terms = {term for atom in (*negated, *atoms) for term in atom.terms if isinstance(term, URIRef)}
+        found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
+        return found
+
+    @cached_property
+    def matches(self) -> frozenset[object]:
+        """The violations as numbers of constraints and ids, to compare with those of a world."""
+        return frozenset(item.match for item in self._broken)
+
+    def proof(self, triple: Sequence[Node]) -> Proof:
+        """The proof of a triple of the closure.
+
+        Raises:
+            NotEntailedError: the triple is not in the closure.
+        """
+        ids = self.graph.encode(triple)
+        if ids is None or not self.prover.holds(ids):
+            text = " ".join(map(str, triple))
+            raise NotEntailedError(f"Expected a triple of the closure, which has a proof (got {text})")
+        return self.prover.prove(ids)
+
+    def disputes(self, proof: Proof) -> tuple[Violation, ...]:
+        """The violations whose proof shares an asserted triple with a proof, schema triples left out.
+
+        Where the proof rests on schema triples alone, those count.
+        """
+        leaves = proof.leaves()
+        data = [leaf for leaf in leaves if not self._is_schema(leaf)] or leaves
+        numbers = sorted({number for leaf in data for number in self._violations_by_leaf.get(leaf, ())})
+        return tuple(self.violations[number] for number in numbers)
+
+    @cached_property
+    def _violations_by_leaf(self) -> dict[Triple, list[int]]:
+        found: dict[Triple, list[int]] = {}
+        for number, violation in enumerate(self.violations):
+            for leaf in violation.proof.leaves():
+                found.setdefault(leaf, []).append(number)
+        return found
+
+    def _is_schema(self, triple: Triple) -> bool:
+        ids = self.graph.encode(triple)
+        assert ids is not None, "leaves are in the graph"
+        return self.state.program.is_schema(self.state.store.key(*ids[1:]))
+
+    def entails(self, triple: Sequence[Node]) -> bool:
+        """Whether the triple is asserted or inferred."""
+        return self.graph.contains(triple)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """How it was made: counts and seconds."""
+        state = self.state
+        return Statistics(
+            asserted=len(self.graph.asserted),
+            inferred=len(self.graph.inferred),
+            rules=len(self.rules),
+            compiled=len(state.program.rules) + len(state.program.constraints),
+            strata=len(state.strata),
+            rounds=state.spending.rounds,
+            steps=state.step,
+            seconds=state.seconds,
+            by_rule=dict(sorted(self._by_rule.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+
+def materialise(
+    graph: KnowledgeGraph, rules: RuleSet | None = None, *, entailment: str = "owl2rl", budget: Budget | None = None
+) -> Closure:
+    """The closure of a graph's asserted triples under a built-in rule set and further rules.
+
+    Args:
+        rules: added to the built-in ones; triples of its DATA blocks count as asserted.
+        entailment: "owl2rl", "rdfs" or "none": which rules are built in.
+        budget: limits; what is cut short has `Closure.incomplete` set.
+
+    Raises:
+        UnsafeRuleError: a variable of a rule is not bound where its value is needed.
+        StratificationError: a rule depends on its own result through NOT.
+    """
+    from engine.symbolic.rulesets import builtin_rules
+
+    given = rules or RuleSet()
+    for rule in given:
+        check_safety(rule)
+    stratify_rules(given)
+    ruleset = builtin_rules(entailment).merge(given)
+    graph = _with_data(graph, ruleset)
+    log.info("materialising %d triples under %d rules", len(graph.asserted), len(ruleset))
+    state = close(graph, ruleset, graph.dictionary, entailment=entailment, budget=budget)
+    closure = Closure(graph, ruleset, state, entailment=entailment)
+    log.info("inferred %d triples in %.2f s", len(closure.graph.inferred), state.seconds)
+    return closure
+
+
+def close(
+    graph: KnowledgeGraph,
+    ruleset: RuleSet,
+    dictionary: Dictionary,
+    *,
+    entailment: str,
+    budget: Budget | None = None,
+    claim: Ids | None = None,
+    like: Program | None = None,
+) -> Fixpoint:
+    """The fixpoint of a graph's asserted triples, and of a claim, under exactly these rules.
+
+    Args:
+        like: a program of the same rules, whose numbers of rules and labels of new blank nodes are used again.
+
+    Raises:
+        StratificationError: see `Fixpoint.run`.
+    """
+    type_id = dictionary.intern(RDF.type)
+    store = Store(type_id)
+    for predicate in graph.asserted.predicates():
+        s, o = graph.asserted.pairs(predicate)
+        store.add(predicate, s, o, rule=ASSERTED, step=0)
+    if claim is not None:
+        store.add(claim[1], np.array([claim[0]]), np.array([claim[2]]), rule=ASSERTED, step=0)
+    program = Program(ruleset, dictionary, type_id, like=like)
+
+    def axiom_rules() -> Sequence[Rule]:
+        from engine.symbolic.rulesets.owl import axiom_rules
+
+        return axiom_rules(store, dictionary)
+
+    read = axiom_rules if entailment == "owl2rl" else tuple
+    return Fixpoint(store, program, axiom_rules=read, budget=budget).run()
+
+
+def violations_of(state: Fixpoint) -> tuple[list[Broken], str | None]:
+    """The matches of the constraints in a closed store, and what stopped the search, if anything did.
+
+    While the store is incomplete, a constraint with a NOT is passed over: what it misses may yet be inferred.
+    """
+    found: list[Broken] = []
+    stopped = None
+    for constraint in state.program.constraints:
+        if state.exhausted and any(not negation.data for negation in constraint.negations):
+            continue
+        try:
+            found.extend(broken(constraint, _matches(constraint, state), state.program))
+        except MemoryError as error:
+            stopped = f"constraint '{constraint.rule.name}': {error}"
+    return in_order(found), stopped
+
+
+def _matches(constraint: CompiledRule, state: Fixpoint) -> Bindings:
+    def slices(i: int) -> Sequence[Slice]:
+        key = constraint.body[i].key
+        relation = None if key is None else state.store.get(key)
+        if relation is None:
+            return ()
+        return (Slice(relation, 0, relation.size_before(1) if constraint.rule.data else relation.size),)
+
+    bindings = evaluate(
+        constraint.body,
+        slices,
+        Bindings.unit(constraint.constants),
+        filters=early_filters(constraint),
+        dictionary=state.program.dictionary,
+        limit=state.spending.budget.substitutions,
+    )
+    return finish_body(constraint, bindings, state.negation_slices, state.store.keys, state.program)
+
+
+def _constraints(rules: Sequence[Rule]) -> tuple[Any, ...]:
+    return tuple(rule for rule in rules if not rule.head)
+
+
+def _inferred(state: Fixpoint) -> tuple[Columns, dict[str, int]]:
+    """The inferred rows of a store as columns, and how many each rule gave."""
+    parts: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    by_rule: dict[str, int] = {}
+    for (predicate, _), relation in state.store:
+        start = relation.size_before(1)
+        if start < relation.size:
+            parts.setdefault(predicate, []).append((relation.s[start:], relation.o[start:]))
+        ends = [*(block.start for block in relation.blocks[1:]), relation.size]
+        for block, end in zip(relation.blocks, ends, strict=True):
+            if block.rule != ASSERTED:
+                name = state.program.rules[block.rule].rule.name
+                by_rule[name] = by_rule.get(name, 0) + end - block.start
+    tables = {}
+    for predicate, columns in parts.items():
+        s = np.concatenate([column for column, _ in columns])
+        o = np.concatenate([column for _, column in columns])
+        order = np.argsort(pack(s, o), kind="stable")
+        tables[predicate] = (s[order].astype(np.int32), o[order].astype(np.int32))
+    return Columns(tables), by_rule
+
+
+def _occurs(graph: KnowledgeGraph, key: str) -> bool:
+    id = graph.dictionary.find_key(key)
+    return id is not None and any(bool((column == id).any()) for column in graph.asserted.arrays())
+
+
+def _with_data(graph: KnowledgeGraph, ruleset: RuleSet) -> KnowledgeGraph:
+    """The graph with the triples of DATA blocks asserted; their blank nodes get labels the graph does not have."""
+    if not ruleset.data:
+        return graph
+    dictionary, names = graph.dictionary, dict[Node, Node]()
+
+    def fresh(term: Node) -> Node:
+        if not isinstance(term, BNode):
+            return term
+        if term not in names:
+            labels = (f"{term}{'x' * n}" for n in count())
+            names[term] = BNode(next(label for label in labels if not _occurs(graph, f"_:{label}")))
+        return names[term]
+
+    data = [Triple(*map(fresh, triple)) for triple in ruleset.data]
+    added = np.array([[dictionary.intern_key(term_key(term)) for term in triple] for triple in data], dtype=np.int32)
+    asserted = graph.asserted
+    s, p, o = (np.concatenate([column, added[:, i]]) for i, column in enumerate(asserted.arrays()))
+    unknown = len(graph.sources) + 1  # past the last source: the triple's file was not recorded
+    origins = [asserted.sources(predicate) for predicate in asserted.predicates()]
+    sizes = [len(asserted.pairs(predicate)[0]) for predicate in asserted.predicates()]
+    filled = [np.full(n, unknown) if origin is None else origin for origin, n in zip(origins, sizes, strict=True)]
+    source = np.concatenate([*filled, np.full(len(data), len(graph.sources))])
+    columns = Columns.from_arrays(s, p, o, source)
+    return KnowledgeGraph(dictionary, columns, prefixes=graph.prefixes, sources=(*graph.sources, DATA_SOURCE))

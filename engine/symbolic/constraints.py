@@ -1,0 +1,164 @@
+"""Violations: the matches of constraint bodies, and the audit that lists them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rdflib import Variable
+from rdflib.term import Node
+
+from engine.symbolic.compile import BODY_MARK, CompiledRule, Program
+from engine.symbolic.join import Bindings
+from engine.symbolic.justify import written
+from engine.symbolic.proof import Proof
+from engine.symbolic.rules import Constraint, Severity
+from kg.graph import KnowledgeGraph
+from kg.terms import term_key
+
+if TYPE_CHECKING:
+    from engine.symbolic.closure import Closure
+
+__all__ = ["AuditResult", "Violation", "audit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Violation:
+    """One constraint with a substitution under which all of its body holds. Equal where both are.
+
+    Args:
+        constraint: the constraint as written.
+        substitution: a term for each of its variables that is bound outside a NOT.
+        message: the constraint's message with labels for its variables.
+        prove: gives the proof; called on first use of `proof`.
+    """
+
+    constraint: Constraint
+    substitution: Mapping[Variable, Node]
+    message: str
+    prove: Callable[[], Proof] = field(repr=False)
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is, as the constraint says."""
+        return self.constraint.severity
+
+    @cached_property
+    def proof(self) -> Proof:
+        """The proof of FALSE: the constraint applied to proofs of its body atoms."""
+        return self.prove()
+
+    @cached_property
+    def _identity(self) -> tuple[Constraint, tuple[tuple[str, str], ...]]:
+        return self.constraint, tuple(sorted((str(v), term_key(t)) for v, t in self.substitution.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Violation) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.message} ({self.constraint.name})"
+
+    def to_dict(self, graph: KnowledgeGraph) -> dict[str, Any]:
+        """The violation and its proof as JSON-ready values, terms as compact names."""
+        return {
+            "constraint": {"name": self.constraint.name, "iri": self.constraint.iri and str(self.constraint.iri)},
+            "severity": str(self.severity),
+            "message": self.message,
+            "source": self.constraint.source,
+            "substitution": {str(v): graph.curie(term) for v, term in self.substitution.items()},
+            "proof": self.proof.to_dict(graph),
+        }
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What breaks the constraints of a closure.
+
+    Args:
+        violations: in the order of the constraints.
+        by_constraint: violations per constraint name, those that were broken. by_severity: per severity, all of them.
+        incomplete: why the closure is incomplete, None where it is complete: there may be further violations.
+    """
+
+    violations: tuple[Violation, ...]
+    by_constraint: Mapping[str, int]
+    by_severity: Mapping[Severity, int]
+    incomplete: str | None = None
+
+    @property
+    def conforms(self) -> bool:
+        """Whether the closure is complete and nothing was violated, warnings included."""
+        return not self.violations and self.incomplete is None
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
+        return f"{len(self.violations)} violations ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
+
+    def to_dict(self, graph: KnowledgeGraph) -> dict[str, Any]:
+        """The result as JSON-ready values."""
+        return {
+            "conforms": self.conforms,
+            "incomplete": self.incomplete,
+            "by_constraint": dict(self.by_constraint),
+            "by_severity": {str(severity): count for severity, count in self.by_severity.items()},
+            "violations": [violation.to_dict(graph) for violation in self.violations],
+        }
+
+
+def audit(closure: Closure) -> AuditResult:
+    """The violations of a closure, each with its proof, and how many there are of each constraint and severity."""
+    violations = closure.violations
+    by_severity = Counter(violation.severity for violation in violations)
+    return AuditResult(
+        violations=violations,
+        by_constraint=dict(Counter(violation.constraint.name for violation in violations)),
+        by_severity={severity: by_severity[severity] for severity in Severity},
+        incomplete=closure.incomplete,
+    )
+
+
+Match = tuple[int, tuple[tuple[Variable, int], ...]]
+"""What tells violations apart: the number of the constraint and the ids of the variables that are written."""
+
+
+class Broken(NamedTuple):
+    """A match of a compiled constraint: all its ids, those of blank nodes in the body included."""
+
+    constraint: CompiledRule
+    values: dict[Variable, int]
+    match: Match
+    world: int
+
+
+def broken(constraint: CompiledRule, bindings: Bindings, program: Program) -> Iterator[Broken]:
+    """The matches of a constraint as values, one for each substitution."""
+    number = program.number_of(constraint.rule)
+    worlds: Sequence[int] = [0] * bindings.size if bindings.world is None else bindings.world.tolist()
+    for row, world in enumerate(worlds):
+        values = {**constraint.values, **bindings.substitution(row)}
+        named = sorted((v, id) for v, id in values.items() if not v.startswith(BODY_MARK))
+        yield Broken(constraint, values, (number, tuple(named)), world)
+
+
+def in_order(found: Iterable[Broken]) -> list[Broken]:
+    """One of each match, ordered by constraint, then by the ids of its variables."""
+    first: dict[Match, Broken] = {}
+    for item in found:
+        first.setdefault(item.match, item)
+    return [first[match] for match in sorted(first)]
+
+
+def violation_of(item: Broken, program: Program, graph: KnowledgeGraph, prove: Callable[[], Proof]) -> Violation:
+    """A match as a violation, with its message in words."""
+    constraint = item.constraint.rule
+    assert isinstance(constraint, Constraint)
+    substitution = written(item.constraint, item.values, program)
+    labels = {variable: graph.label(term) for variable, term in substitution.items()}
+    message = constraint.render(labels) or ", ".join(f"?{v} = {label}" for v, label in labels.items())
+    return Violation(constraint, substitution, message, prove)

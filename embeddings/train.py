@@ -1,0 +1,105 @@
+"""Training an embedding with PyKEEN on a graph's own integer ids."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.config import EmbeddingConfig
+from embeddings.device import resolve_device
+from embeddings.embedding import Embedding
+from embeddings.quiet import quiet, seeded
+from kg.errors import ConfigError, InputError
+
+__all__ = ["train_embedding", "triples_fingerprint"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def train_embedding(
+    triples: NDArray[np.integer],
+    num_terms: int,
+    config: EmbeddingConfig | None = None,
+    *,
+    validation: NDArray[np.integer] | None = None,
+    fingerprint: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Embedding:
+    """Train an embedding of the entities and relations of these triples.
+
+    Args:
+        triples: (head, relation, tail) term ids, shape (num_triples, 3); repeated ones count once.
+        num_terms: how many ids the dictionary has; every id must be below it.
+        config: how to train; None takes the defaults.
+        validation: triples for early stopping, shape (num_validation, 3), used only where `config.patience` is above 0;
+            the epoch with the best filtered MRR on them wins. Those with terms not in `triples` are passed over.
+        fingerprint: what `load_embedding` will ask for; None takes `triples_fingerprint(triples)`.
+        progress: called after each epoch with epochs done and the most that will run.
+
+    Raises:
+        InputError: no triples, a wrong shape, or an id outside 0 … num_terms - 1.
+        ConfigError: PyKEEN has no such model, loss or option, or the device is not there.
+        NotSupportedError: a PyKEEN model that needs more than integer triples.
+    """
+    config = config or EmbeddingConfig()
+    rows = np.unique(_checked(triples, num_terms), axis=0)
+    entities, relations = np.unique(rows[:, [0, 2]]), np.unique(rows[:, 1])
+    if len(entities) < 2:
+        raise InputError(f"Expected triples about at least two entities (got {len(entities)})")
+    if config.patience and (validation is None or not len(validation)):
+        raise ConfigError(f"Expected validation triples for early stopping (patience is {config.patience})")
+    frame = Embedding(
+        config=config,
+        entities=entities,
+        relations=relations,
+        entity_vectors=np.empty((len(entities), 0), dtype=np.float32),
+        relation_vectors=np.empty((len(relations), 0), dtype=np.float32),
+        fingerprint=fingerprint or triples_fingerprint(rows),
+    )
+    _LOG.info(
+        "training %s on %d triples, %d entities, %d relations",
+        config.model,
+        len(triples),
+        len(entities),
+        len(relations),
+    )
+    began = time.perf_counter()
+    with quiet(), seeded(config.seed):
+        from embeddings.network import fit
+
+        seen = None if validation is None or not config.patience else _checked(validation, num_terms)
+        result = fit(frame, rows, validation=seen, device=resolve_device(config.device), progress=progress)
+    _LOG.info("trained %d epochs in %.1f s", len(result.losses), time.perf_counter() - began)
+    return result
+
+
+def triples_fingerprint(triples: NDArray[np.integer], key: Callable[[int], str] | None = None) -> str:
+    """SHA-256 over the set of training triples, as hexadecimal digits.
+
+    With `key` (a graph's `dictionary.key`) the terms count too, so that the same numbers in another graph differ.
+    """
+    rows = np.unique(np.asarray(triples, dtype="<i4").reshape(-1, 3), axis=0)
+    digest = hashlib.sha256(np.ascontiguousarray(rows).tobytes())
+    if key is not None:
+        for term in np.unique(rows):
+            name = key(int(term)).encode("utf-8", "surrogatepass")
+            digest.update(len(name).to_bytes(4, "little") + name)
+    return digest.hexdigest()
+
+
+def _checked(triples: Any, num_terms: int) -> NDArray[np.int32]:
+    array = np.asarray(triples)
+    if array.ndim != 2 or array.shape[1] != 3 or not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"Expected integer triples of shape (num_triples, 3) (got {array.dtype} {array.shape})")
+    if not len(array):
+        raise InputError("Expected at least one triple to train on (got none)")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= num_terms:
+        raise InputError(f"Expected term ids from 0 to {num_terms - 1} (got {low} to {high})")
+    return array.astype(np.int32)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.fusion.grounding import ClosureView, IdTriple
-from engine.symbolic.check import Status, check
+from engine.symbolic import Status, check
 from kg.errors import ConfigError, InputError
 from kg.graph import KnowledgeGraph
 from kg.verbalise import negate, relation_phrases, sentence

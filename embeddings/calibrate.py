@@ -1,7 +1,8 @@
-"""From scores to plausibilities: monotone maps fitted on held-out triples and sampled negatives, relation by relation.
+"""From scores to plausibilities: monotone maps fitted on held-out triples and sampled negatives.
 
-Within a relation a plausibility rises strictly with the score, so calibration never changes a ranking. It is relative to
-the share of positives in the examples it was fitted on (one half, with the default of `calibration_examples`).
+Each relation has its own map where it has the examples. Within a relation a plausibility rises strictly with the score,
+so calibration never changes a ranking. It is relative to the share of positives among the examples it was fitted on
+(one half, with the default of `calibration_examples`).
 """
 
 from __future__ import annotations
@@ -117,9 +118,9 @@ def fit_calibration(
         scores: shape (num_examples,).
         labels: whether each example is true; shape (num_examples,).
         relations: term id of each example's relation; shape (num_examples,).
-        method: `platt` fits slope and shift (Platt 1999, with the targets of Lin, Lin and Weng 2007); `temperature` fits
-            only T in σ((score + offset) / T) (Guo et al. 2017); `isotonic` fits steps (pool adjacent violators), mixed
-            with a little Platt so that it rises everywhere.
+        method: `platt` fits slope and shift (Platt 1999, with the targets of Lin, Lin and Weng 2007); `temperature`
+            fits only T in σ((score + offset) / T) (Guo et al. 2017); `isotonic` fits steps (pool adjacent violators),
+            mixed with a little Platt so that it rises everywhere.
         offset: for `temperature`, the score's own zero of log-odds; with the NSSA loss that is the margin.
         min_count: a relation needs so many true and so many false examples for a curve of its own.
 
@@ -196,7 +197,7 @@ def calibration_examples(
 
 
 def brier(plausibilities: ArrayLike, labels: ArrayLike) -> float:
-    """Mean squared difference of plausibility and truth (Brier 1950), in [0, 1]; 0 is best, 0.25 is always saying 0.5."""
+    """Mean squared difference of plausibility and truth (Brier 1950), in [0, 1]; 0 is best, always 0.5 gives 0.25."""
     chance, truth = _pair(plausibilities, labels)
     return float(np.square(chance - truth).mean())
 
@@ -243,16 +244,14 @@ def _platt(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
         weights = weights - step * min(1.0, 4.0 / float(np.abs(step).max() + 1e-12))
         if float(np.abs(step).max()) < 1e-9:
             break
-    if (
-        weights[0] < _LEAST_SLOPE
-    ):  # the score says nothing, or the opposite: a nearly flat line at the share of positives
+    if weights[0] < _LEAST_SLOPE:  # the score says nothing, or the opposite
         weights = np.array([_LEAST_SLOPE, math.log((true + 1) / (false + 1))])
     slope = float(weights[0]) / spread
     return Curve(slope, float(weights[1]) - slope * mean)
 
 
 def _temperature(scores: NDArray[np.float64], truth: NDArray[np.bool_], offset: float) -> Curve:
-    """The inverse temperature of least log loss, by golden section over its logarithm, where the loss has one minimum."""
+    """The temperature of least log loss, by golden section over its logarithm, where the loss has one minimum."""
     odds = scores + offset
     spread = float(np.abs(odds).mean()) or 1.0
 

@@ -78,9 +78,9 @@ class Embedding:
         """
         dense = self.dense(triples)
         if not self.config.isometric:
-            return self._network.score(dense)
+            return np.asarray(self._network.score(dense))
         moved = self.queries(dense, tails=True) - self.entity_vectors[dense[:, 2]]
-        return -np.sqrt(np.square(moved, dtype=np.float64).sum(axis=1)).astype(np.float32)
+        return _minus_length(moved)
 
     def score_tails(self, head: int, relation: int) -> Floats:
         """Scores of (head, relation, e) for every e of `entities`; shape (entity,).
@@ -120,7 +120,7 @@ class Embedding:
         save_embedding(self, folder)
 
     def queries(self, dense: NDArray[np.int64], *, tails: bool) -> Floats:
-        """Heads moved by their relation (`tails`), or tails moved back: the sought entity is near; shape (num_triples, dim).
+        """Heads moved by their relation (`tails`), or tails moved back; shape (num_triples, dim).
 
         Only TransE (L2) and RotatE; `dense` has row numbers (see `dense`).
         """
@@ -136,9 +136,9 @@ class Embedding:
     def _score_all(self, triple: NDArray[np.integer], *, tails: bool) -> Floats:
         dense = self.dense(triple)
         if not self.config.isometric:
-            return self._network.score_all(dense, tails=tails)[0]
+            return np.asarray(self._network.score_all(dense, tails=tails)[0])
         moved = self.queries(dense, tails=tails) - self.entity_vectors
-        return -np.sqrt(np.square(moved, dtype=np.float64).sum(axis=1)).astype(np.float32)
+        return _minus_length(moved)
 
     @cached_property
     def _network(self) -> Any:
@@ -152,6 +152,10 @@ def _columns(triples: NDArray[np.integer]) -> NDArray[np.integer]:
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"Expected triples of shape (num_triples, 3) (got {array.shape})")
     return array.T
+
+
+def _minus_length(vectors: Floats) -> Floats:
+    return np.asarray(-np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1)), dtype=np.float32)
 
 
 def _member(table: Ids, ids: NDArray[np.integer]) -> NDArray[np.bool_]:

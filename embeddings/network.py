@@ -11,7 +11,8 @@ import gc
 import inspect
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pykeen.losses import loss_resolver
 from pykeen.models import ERModel, Model, model_resolver
 from pykeen.training import SLCWATrainingLoop
 from pykeen.training.callbacks import TrainingCallback
+from pykeen.training.training_loop import NonFiniteLossError
 from pykeen.triples import CoreTriplesFactory, KGInfo
 
 from embeddings.config import EmbeddingConfig
@@ -30,10 +32,9 @@ from embeddings.quiet import quiet
 from embeddings.shared import SharedNegativeLoop, SharedNegatives
 from kg.errors import ConfigError, NotSupportedError
 
-__all__ = ["Network", "fit"]
+__all__ = ["Network", "filled", "fit", "make_model"]
 
 _FINAL_RATE = 0.05  # last step over first step; with a constant rate the vectors keep circling the optimum
-_CHUNK = 1 << 22  # scores at a time where PyKEEN makes (query, entity, dim) temporaries
 
 
 def fit(
@@ -46,7 +47,7 @@ def fit(
 ) -> Embedding:
     """The embedding `frame` (ids, no vectors yet) with the vectors PyKEEN learns from the triples."""
     config = frame.config
-    model = _make(config, len(frame.entities), len(frame.relations)).to(device)
+    model = make_model(config, len(frame.entities), len(frame.relations)).to(device)
     factory = CoreTriplesFactory(
         torch.from_numpy(frame.dense(triples)), num_entities=len(frame.entities), num_relations=len(frame.relations)
     )
@@ -62,26 +63,45 @@ def fit(
         negative_sampler_kwargs={"num_negs_per_pos": config.negatives},
         automatic_memory_optimization=False,  # it would train an epoch only to probe memory
     )
-    # PyKEEN collects garbage after each epoch; what is alive now need not be searched every time (0.4 s saved per epoch)
-    frozen = gc.get_freeze_count()
-    if not frozen:
-        gc.freeze()
     watch = _Watch(frame, triples, validation, progress)
-    with tempfile.TemporaryDirectory(
-        prefix="noesis-pykeen-"
-    ) as folder:  # PyKEEN makes one even where none is asked for
-        losses = loop.train(
-            factory,
-            num_epochs=config.epochs,
-            batch_size=min(config.batch_size, len(triples)),  # without it PyKEEN takes its own, by device
-            use_tqdm=False,
-            callbacks=[watch],
-            checkpoint_directory=folder,
-            pin_memory=device.type == "cuda",  # PyKEEN's default warns each epoch where there is no GPU
-        )
+    # PyKEEN makes a checkpoint folder even where no checkpoint is asked for
+    with tempfile.TemporaryDirectory(prefix="noesis-pykeen-") as folder, _living_objects_frozen():
+        try:
+            losses = loop.train(
+                factory,
+                num_epochs=config.epochs,
+                batch_size=min(config.batch_size, len(triples)),  # without it PyKEEN takes its own, by device
+                use_tqdm=False,
+                callbacks=[watch],
+                checkpoint_directory=folder,
+                pin_memory=device.type == "cuda",  # PyKEEN's default warns each epoch where there is no GPU
+            )
+        except NonFiniteLossError as error:
+            raise _diverged(config) from error
     if watch.best is not None:
         model.load_state_dict(watch.best)
-    return _filled(frame, model, tuple(float(loss) for loss in losses))
+    trained = filled(frame, model, tuple(float(loss) for loss in losses))
+    learned = (trained.entity_vectors, trained.relation_vectors, *trained.state.values())
+    if not all(np.isfinite(values).all() for values in learned):
+        raise _diverged(config)
+    return trained
+
+
+def _diverged(config: EmbeddingConfig) -> ConfigError:
+    return ConfigError(f"Expected training to stay finite (learning_rate {config.learning_rate} diverged); lower it")
+
+
+@contextmanager
+def _living_objects_frozen() -> Iterator[None]:
+    """PyKEEN collects garbage after each epoch; not searching what is alive now saves 0.4 s of each."""
+    ours = gc.get_freeze_count() == 0
+    if ours:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if ours:
+            gc.unfreeze()
 
 
 class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
@@ -107,7 +127,7 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
             self.progress(epoch, config.epochs)
         if self.validation is None or not len(self.validation) or epoch % config.validate_every:
             return
-        current = _filled(self.frame, self.model, ())
+        current = filled(self.frame, self.model, ())
         mrr = evaluate(current, self.validation, self.known, device=str(self.model.device)).mrr
         if mrr > self.best_mrr:
             self.best_mrr, self.waited = mrr, 0
@@ -117,7 +137,7 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
         self.training_loop._should_stop = self.waited >= config.patience
 
 
-def _make(config: EmbeddingConfig, num_entities: int, num_relations: int) -> Model:
+def make_model(config: EmbeddingConfig, num_entities: int, num_relations: int) -> Model:
     """The PyKEEN model of a configuration, freshly initialised."""
     info = KGInfo(num_entities=num_entities, num_relations=num_relations, create_inverse_triples=False)
     cls = _lookup(model_resolver, config.model, "model")
@@ -182,7 +202,8 @@ def _lookup(resolver: Any, name: str, kind: str) -> type:
     return found
 
 
-def _filled(frame: Embedding, model: Model, losses: tuple[float, ...]) -> Embedding:
+def filled(frame: Embedding, model: Model, losses: tuple[float, ...]) -> Embedding:
+    """The embedding `frame` with the vectors a PyKEEN model has now."""
     state = {}
     if not frame.config.isometric:
         state = {name: value.detach().cpu().numpy().copy() for name, value in model.state_dict().items()}
@@ -207,7 +228,7 @@ class Network:
 
     def __init__(self, embedding: Embedding) -> None:
         with quiet():
-            self.model = _make(embedding.config, len(embedding.entities), len(embedding.relations))
+            self.model = make_model(embedding.config, len(embedding.entities), len(embedding.relations))
             self.model.load_state_dict({k: torch.from_numpy(v) for k, v in embedding.state.items()})
             self.model.eval()
 
@@ -215,7 +236,7 @@ class Network:
     def score(self, dense: NDArray[np.int64]) -> Floats:
         """Scores of triples of row numbers; shape (num_triples,)."""
         with quiet():
-            parts = [self.model.score_hrt(part).squeeze(1) for part in torch.from_numpy(dense).split(4096)]
+            parts = [self.model.score_hrt(part).squeeze(1) for part in torch.from_numpy(dense).split(4096)]  # type: ignore[no-untyped-call]
             return torch.cat(parts).float().numpy() if parts else np.empty(0, dtype=np.float32)
 
     @torch.no_grad()

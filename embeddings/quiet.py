@@ -6,6 +6,7 @@ under it. Every use of PyKEEN here goes through `quiet`.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import random
@@ -26,35 +27,39 @@ _LOCK = threading.Lock()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within the block PyKEEN is imported and warns of nothing; nothing is left changed in the environment."""
+    """Within the block PyKEEN is imported and says nothing below an error; after it all is set as before."""
+    logger = logging.getLogger("pykeen")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with _LOCK:
-            _import_pykeen()
-        yield
+        try:
+            with _LOCK:
+                _import_pykeen()
+            logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def _import_pykeen() -> None:
     if "pykeen.models" in sys.modules:
         return
-    logger = logging.getLogger("pykeen")
-    level = logger.level
     with tempfile.TemporaryDirectory(prefix="noesis-pykeen-") as folder:
         # Only where importing would make new folders: who works with PyKEEN already keeps the folders they have.
         redirect = not {"PYKEEN_HOME", "PYSTOW_HOME"} & set(os.environ) and not (Path.home() / ".data/pykeen").is_dir()
         if redirect:
             os.environ["PYSTOW_HOME"] = folder
         try:
-            pass
+            for name in ("models", "training", "evaluation"):
+                importlib.import_module(f"pykeen.{name}")
         finally:
             if redirect:
                 del os.environ["PYSTOW_HOME"]
-            logger.setLevel(level)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Within the block the global generators of torch, numpy and `random` start at `seed`; after it they go on as before."""
+    """Within the block the generators of torch, numpy and `random` start at `seed`; after it they go on as before."""
     import torch
 
     python, numpy = random.getstate(), np.random.get_state()  # PyKEEN seeds all three

@@ -66,7 +66,8 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
         loss = self.loss.process_slcwa_scores(
             positive_scores=positive.repeat(2).unsqueeze(1), negative_scores=negative.masked_fill(known, _FAR)
         )
-        return loss + self.model.collect_regularization_term()
+        total: Tensor = loss + self.model.collect_regularization_term()
+        return total
 
     def _known_mask(
         self, positives: Int[Tensor, "batch 3"], negatives: Int[Tensor, " negative"]

@@ -1,7 +1,7 @@
 """Saved state as a folder: tensors (safetensors), a JSON document, and a manifest with the SHA-256 of both.
 
-A folder is written whole to a hidden sibling, flushed, and renamed into place. Reading checks every byte before anything
-is made of it, and no part of it is ever executed or unpickled.
+A folder is written whole to a hidden sibling, flushed, and renamed into place. Reading checks every byte before
+anything is made of it, and no part of it is ever executed or unpickled.
 """
 
 from __future__ import annotations
@@ -144,9 +144,7 @@ def read_store(folder: str | Path, *, kind: str) -> tuple[dict[str, NDArray[Any]
     entries = {name: _entry(data) for name, data in parts.items()}
     for name, entry in entries.items():
         if manifest.get("files", {}).get(name) != entry:
-            raise StoreError(
-                f"Expected {target / name} as it was written (its SHA-256 is not the manifest's): it was altered; make it again"
-            )
+            raise StoreError(f"Expected {target / name} with the manifest's SHA-256: it was altered; make it again")
     if manifest_bytes != _json({"format": _FORMAT, "kind": kind, "files": entries}):
         raise StoreError(f"Expected {target / _MANIFEST} as it was written: it was altered; make it again")
     try:

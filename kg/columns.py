@@ -48,6 +48,8 @@ class Columns:
         `source` is an optional fourth array: the number of the file (or graph) each triple came from.
         """
         s, p, o = (np.asarray(a, dtype=np.int32) for a in (s, p, o))
+        if not len(p):
+            return cls.empty()
         key = pack(s, o)
         order = np.lexsort((key, p))
         key, p = key[order], p[order]
@@ -55,7 +57,7 @@ class Columns:
         keep[1:] = (p[1:] != p[:-1]) | (key[1:] != key[:-1])
         p, s, o = p[keep], s[order][keep], o[order][keep]
         origin = None if source is None else np.asarray(source, dtype=np.int32)[order][keep]
-        starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]]) if len(p) else np.empty(0, dtype=np.int64)
+        starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
         ends = np.r_[starts[1:], len(p)]
         tables, sources = {}, {}
         for start, end in zip(starts, ends, strict=True):

@@ -29,6 +29,7 @@ class Dictionary:
         self._keys: list[str] = []
         self._ids: dict[str, int] = {}
         self._kinds = bytearray()
+        self._kind_array: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
         self._terms: dict[int, Node] = {}
         for key in keys:
             self.intern_key(key)
@@ -88,7 +89,10 @@ class Dictionary:
     @property
     def kinds(self) -> NDArray[np.uint8]:
         """Kind of each term: `IRI`, `BLANK` or `LITERAL`; shape (len,)."""
-        return np.frombuffer(bytes(self._kinds), dtype=np.uint8)
+        if len(self._kind_array) != len(self._kinds):
+            # A copy: a view would forbid the bytearray to grow.
+            self._kind_array = np.frombuffer(bytes(self._kinds), dtype=np.uint8)
+        return self._kind_array
 
     def is_literal(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Whether each id is a literal; same shape as `ids`."""

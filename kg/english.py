@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-__all__ = ["FUNCTION_WORDS", "is_ordinary"]
+__all__ = ["FUNCTION_WORDS", "ending_share", "is_ordinary"]
 
 _FUNCTION_TEXT = """
 a about after all also am an and any are as at be been before being both but by can cannot could did do does during
@@ -211,3 +211,8 @@ def is_ordinary(word: str) -> bool:
         if len(stem) > 3 and stem[-1] == stem[-2] and stem[:-1] in _ORDINARY:
             return True
     return False
+
+
+def ending_share(ending: str) -> float:
+    """The share of ordinary words with an ending, in [0, 1]."""
+    return sum(word.endswith(ending) for word in _ORDINARY) / len(_ORDINARY)

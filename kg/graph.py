@@ -7,9 +7,12 @@ shares the dictionary and the asserted columns and has the inferred columns fill
 from __future__ import annotations
 
 import difflib
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ from kg.terms import Triple, local_name, split_camel
 if TYPE_CHECKING:
     import networkx
     import rdflib
+    import torch_geometric
 
 __all__ = ["KnowledgeGraph"]
 
@@ -35,6 +39,10 @@ _STANDARD_PREFIXES = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[^\s<>\"{}|^`\\]+")
+_SOURCE = "urn:noesis:source:"
+_DEFAULT_GRAPH = "urn:x-rdflib:default"  # what some versions of rdflib call it in place of None
+_NO_SOURCE = 2**31 - 1  # a source number past every list of sources
 
 _VOCABULARIES = (str(RDF), str(RDFS), "http://www.w3.org/2002/07/owl#", "http://www.w3.org/2001/XMLSchema#")
 
@@ -236,7 +244,7 @@ class KnowledgeGraph:
         """Triples to learn from, as rows of head, relation and tail ids; shape (num_triples, 3).
 
         The relations are `relation_ids`, literals as tails left out, and `rdf:type` to classes of the domain (IRIs
-        outside the RDF, RDFS, OWL and XSD vocabularies). Asserted rows come first, then, where asked for, inferred ones.
+        outside the RDF, RDFS, OWL and XSD vocabularies). Asserted rows come first, then, if asked for, inferred ones.
         """
         kinds = self.dictionary.kinds
         type_id = self.dictionary.find(RDF.type)
@@ -259,11 +267,26 @@ class KnowledgeGraph:
 
     @classmethod
     def from_rdflib(cls, graph: rdflib.Graph) -> KnowledgeGraph:
-        """A graph of the triples (of all named graphs) of an rdflib `Graph` or `Dataset`, with its prefixes."""
+        """A graph of the triples of an rdflib `Graph` or `Dataset`, with its prefixes.
+
+        The named graphs of a dataset are merged; `source` gives the name of the first one a triple is in, None for the
+        default graph.
+        """
+        import rdflib
+
         prefixes = {prefix: str(namespace) for prefix, namespace in graph.namespaces() if prefix}
-        if isinstance(graph, _dataset_class()):
-            return cls.from_triples(((s, p, o) for s, p, o, _ in graph.quads()), prefixes=prefixes)
-        return cls.from_triples(graph, prefixes=prefixes)
+        if not isinstance(graph, rdflib.Dataset):
+            return cls.from_triples(graph, prefixes=prefixes)
+        dictionary, names = Dictionary(), dict[str, int]()
+        # Sorted, so that the first graph of a triple is always the same one.
+        quads = sorted(graph.quads(), key=lambda quad: str(quad[3] or ""))
+        rows = []
+        for s, p, o, name in quads:
+            default = name is None or str(name) == _DEFAULT_GRAPH
+            number = _NO_SOURCE if default else names.setdefault(str(name), len(names))
+            rows.append([*(dictionary.intern(term) for term in (s, p, o)), number])
+        columns = np.array(rows, dtype=np.int32).reshape(-1, 4).T
+        return cls(dictionary, Columns.from_arrays(*columns), prefixes=prefixes, sources=tuple(names))
 
     def to_rdflib(self, *, inferred: bool = True) -> rdflib.Graph:
         """An rdflib `Graph` holding a copy of the triples."""
@@ -272,27 +295,77 @@ class KnowledgeGraph:
         graph = rdflib.Graph()
         for prefix, namespace in self.prefixes.items():
             graph.bind(prefix, namespace)
-        for triple in self.triples(inferred=inferred):
-            graph.add(tuple(triple))
+        for s, p, o in self.triples(inferred=inferred):
+            graph.add((s, p, o))
         return graph
 
-    def to_networkx(self, *, inferred: bool = True) -> networkx.MultiDiGraph:
-        """A networkx `MultiDiGraph` whose nodes are terms and whose edges are keyed by predicate."""
+    def to_dataset(self, *, inferred: bool = True) -> rdflib.Dataset:
+        """An rdflib `Dataset` holding a copy of the triples, in a named graph for each source.
+
+        A source that is no absolute IRI names the graph `urn:noesis:source:` and its quoted text; triples without a
+        source are in the default graph, inferred ones in `urn:noesis:inferred`.
+        """
+        import rdflib
+
+        dataset = rdflib.Dataset()
+        for prefix, namespace in self.prefixes.items():
+            dataset.bind(prefix, namespace)
+        names = [URIRef(source if _ABSOLUTE.fullmatch(source) else _SOURCE + quote(source)) for source in self.sources]
+        for s, p, o in self.asserted.match(None, None, None):
+            at = self.asserted.source(s, p, o)
+            graph = dataset.default_graph if at is None or at >= len(names) else dataset.graph(names[at])
+            graph.add((self.dictionary.term(s), self.dictionary.term(p), self.dictionary.term(o)))
+        for s, p, o in self.inferred.match(None, None, None) if inferred else ():
+            dataset.graph(URIRef("urn:noesis:inferred")).add(
+                (self.dictionary.term(s), self.dictionary.term(p), self.dictionary.term(o))
+            )
+        return dataset
+
+    def to_networkx(self, *, inferred: bool = True) -> networkx.MultiDiGraph[Node]:
+        """A networkx `MultiDiGraph` whose nodes are terms and whose edges are keyed by predicate.
+
+        The edge attribute `inferred` tells the inferred triples from the asserted ones.
+        """
         import networkx
 
-        graph = networkx.MultiDiGraph()
-        for columns, derived in ((self.asserted, False), (self.inferred, True)) if inferred else ((self.asserted, False),):
-            for ids in columns.match(None, None, None):
+        graph: networkx.MultiDiGraph[Node] = networkx.MultiDiGraph()
+        for columns, derived in ((self.asserted, False), (self.inferred, True)):
+            for ids in columns.match(None, None, None) if inferred or not derived else ():
                 s, p, o = self.decode(*ids)
                 graph.add_edge(s, o, key=p, inferred=derived)
         return graph
 
+    def to_pyg(self, *, inferred: bool = True) -> torch_geometric.data.Data:
+        """A torch-geometric `Data` of the relations between entities (`relation_ids`, `entity_ids`).
+
+        Its tensors: `edge_index` (2, num_edges), node numbers; `edge_type` (num_edges,), relation numbers; `inferred`
+        (num_edges,), bool; `node_id` (num_nodes,) and `relation_id` (num_relations,), the term ids behind the numbers.
+        """
+        import torch
+
+        with warnings.catch_warnings():  # torch-geometric compiles with torch.jit while it is imported
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch_geometric.data import Data
+
+        entities, relations = self.entity_ids, self.relation_ids
+        parts = []
+        for columns, derived in ((self.asserted, False), (self.inferred, True)):
+            for number, relation in enumerate(relations.tolist() if inferred or not derived else ()):
+                s, o = columns.pairs(relation)
+                keep = ~self.dictionary.is_literal(o)
+                head, tail = np.searchsorted(entities, s[keep]), np.searchsorted(entities, o[keep])
+                parts.append(np.stack([head, tail, np.full(len(head), number), np.full(len(head), derived)]))
+        edges = np.concatenate(parts, axis=1) if parts else np.empty((4, 0))
+        table = torch.from_numpy(edges.astype(np.int64))
+        return Data(
+            edge_index=table[:2].contiguous(),
+            edge_type=table[2],
+            inferred=table[3].bool(),
+            node_id=torch.from_numpy(entities.astype(np.int64)),
+            relation_id=torch.from_numpy(relations.astype(np.int64)),
+            num_nodes=len(entities),
+        )
+
 
 def _rows(heads: Ids, relation: int, tails: Ids) -> NDArray[np.int32]:
     return np.column_stack([heads, np.full(len(heads), relation, dtype=np.int32), tails])
-
-
-def _dataset_class() -> type:
-    import rdflib
-
-    return rdflib.ConjunctiveGraph if not hasattr(rdflib, "Dataset") else rdflib.Dataset

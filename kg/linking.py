@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from kg.english import FUNCTION_WORDS, is_ordinary
+from kg.english import FUNCTION_WORDS, ending_share, is_ordinary
 from kg.graph import KnowledgeGraph
 from kg.link_types import Candidate, LinkSettings, Mention, Method
 from kg.nameable import nameable_labels, predicate_words
@@ -29,14 +29,18 @@ __all__ = ["Candidate", "Encode", "LabelIndex", "LinkSettings", "Mention", "Meth
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 
-_MAX_WORDS = 8  # the longest span `mentions` looks for
+_MAX_WORDS = 12  # the longest span `mentions` looks for, where labels are that long
 _MAX_JOINED = 4  # the most words of a text that together may be one word of a label ("beta blocker", "betablocker")
 _EXACT, _FOLDED, _STEMMED = 1.0, 0.99, 0.97
 _ARTICLES = frozenset({"a", "an", "the"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof"})
+# Where one of these follows the first word of a sentence, that word is its subject.
+_AUXILIARIES = frozenset(
+    {"is", "was", "can", "cannot", "could", "may", "might", "must", "should", "will", "does", "has"}
+)
 _SENTENCE_ENDS = frozenset(".!?")
-_UP = ("hyper", "tachy", "high", "raise", "elevate", "increase", "excess")
-_DOWN = ("hypo", "brady", "low", "reduce", "decrease", "deficien", "lack")
+_UP = ("hyper", "tachy", "high", "rais", "elevat", "increas", "excess")
+_DOWN = ("hypo", "brady", "low", "reduc", "decreas", "deficien", "lack")
 
 
 class _Name(NamedTuple):
@@ -73,6 +77,7 @@ class LabelIndex:
         self._spaced: dict[str, list[int]] = {}
         self._joined: dict[str, list[int]] = {}
         self._vocabulary: set[str] = set()
+        self._most_words = 1
         for term, label in nameable_labels(graph):
             self._add(term, label)
         self._spelling = Spelling(
@@ -104,19 +109,24 @@ class LabelIndex:
         if not found:
             return ()
         span = mention[found[0].start : found[-1].end]
-        candidates = self._lookup(span, found) or self._fuzzy(found) or self._similar(span, found)
+        candidates = (
+            self._lookup(span, found)
+            or self._fuzzy(found, [self._corrections(word) for word in found])
+            or self._similar(span, found)
+        )
         return candidates[:k]
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
-        """The spans of a text that link, leftmost and longest, not overlapping, of at most eight words.
+        """The spans of a text that link, leftmost and longest, not overlapping, of at most twelve words.
 
         The encoder takes no part: a span is found by its words, right or misspelt.
         """
         found = words(text)
+        corrected = [self._corrections(word) for word in found]
         chosen: list[Mention] = []
         at = 0
         while at < len(found):
-            mention = self._longest(text, found, at)
+            mention = self._longest(text, found, corrected, at)
             if mention is None:
                 at += 1
                 continue
@@ -169,6 +179,7 @@ class LabelIndex:
         self._names.append(_Name(term, label, " ".join(fold(part.text) for part in parts)))
         stems = tuple(stem(part.text) for part in parts)
         self._vocabulary.update(stems)
+        self._most_words = min(max(self._most_words, len(parts), _MAX_JOINED), _MAX_WORDS)
         key = name_key(stems)
         self._spaced.setdefault(" ".join(key), []).append(at)
         joined = "".join(key)
@@ -200,52 +211,46 @@ class LabelIndex:
         method: Method = "exact" if best == _EXACT else "normalised"
         return self._candidates(((at, score) for at, score in scored if score == best), method)
 
-    def _fuzzy(
-        self, found: Sequence[Word], known: dict[int, tuple[Correction, ...]] | None = None
-    ) -> tuple[Candidate, ...]:
+    def _fuzzy(self, found: Sequence[Word], corrected: Sequence[tuple[Correction, ...]]) -> tuple[Candidate, ...]:
         """Candidates whose label has the words of the span once misspelt ones are corrected."""
-        options: list[tuple[Correction, ...]] = []
-        for word in found:
-            corrections = self._corrections(word, {} if known is None else known)
-            options.append(corrections or (Correction(stem(word.text), 1.0),))
-        if all(option[0].score == 1.0 for option in options):
+        if not any(corrected):
             return ()
+        options = [c or (Correction(stem(word.text), 1.0),) for word, c in zip(found, corrected, strict=True)]
         scored: list[tuple[int, float]] = []
         for chosen in product(*options):
             key = " ".join(name_key(tuple(c.word for c in chosen)))
             scored += [(at, min(c.score for c in chosen)) for at in self._spaced.get(key, ())]
-        best = max((score for _, score in scored), default=0.0)
-        # Without an acceptable reading the rivals alone are no candidates.
-        if best < self.settings.fuzzy_threshold:
+        # Rivals that are near only to each other are no candidates: one reading must be acceptable.
+        if max((score for _, score in scored), default=0.0) < self.settings.fuzzy_threshold:
             return ()
         return self._candidates(scored, "fuzzy")
 
-    def _corrections(self, word: Word, known: dict[int, tuple[Correction, ...]]) -> tuple[Correction, ...]:
-        if word.start not in known:
-            stemmed, folded = stem(word.text), fold(word.text)
-            certain = (
-                stemmed in self._vocabulary
-                or stemmed in self._joined
-                or stemmed in self._distinct
-                or folded in self._relation_words
-                or is_ordinary(folded)
-            )
-            known[word.start] = () if certain else self._spelling.corrections(stemmed)
-        return known[word.start]
+    def _corrections(self, word: Word) -> tuple[Correction, ...]:
+        """The words of labels a word may be a misspelling of; none where it is right, ordinary or short."""
+        stemmed, folded = stem(word.text), fold(word.text)
+        if (
+            stemmed in self._vocabulary
+            or stemmed in self._joined
+            or stemmed in self._distinct
+            or folded in self._relation_words
+            or is_ordinary(folded)
+        ):
+            return ()
+        return self._spelling.corrections(stemmed)
 
-    def _longest(self, text: str, found: Sequence[Word], at: int) -> Mention | None:
+    def _longest(
+        self, text: str, found: Sequence[Word], corrected: Sequence[tuple[Correction, ...]], at: int
+    ) -> Mention | None:
         """The longest linking span that begins at a word."""
-        known: dict[int, tuple[Correction, ...]] = {}
         last = at + 1
-        while last < len(found) and last - at < _MAX_WORDS and not _parted(text, found[last - 1], found[last]):
+        while last < len(found) and last - at < self._most_words and not _parted(text, found[last - 1], found[last]):
             last += 1
         for end in range(last, at, -1):
             part = found[at:end]
             span = text[part[0].start : part[-1].end]
-            if all(word.text.isdigit() for word in part):
-                continue
-            candidates = self._lookup(span, part) or self._fuzzy(part, known)
-            if candidates:
+            candidates = self._lookup(span, part) or self._fuzzy(part, corrected[at:end])
+            # A bare number in a text is a quantity, whatever it may be a label of.
+            if candidates and not all(word.text.isdigit() for word in part):
                 return Mention(part[0].start, part[-1].end, span, candidates, self.settings.margin)
         return None
 
@@ -264,7 +269,10 @@ class LabelIndex:
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
         assert self._encode is not None
-        return _unit_rows(self._encode([name.label for name in self._names]), len(self._names))
+        # Texts of like length together, so that an encoder that pads its batches pads little.
+        order = sorted(range(len(self._names)), key=lambda at: len(self._names[at].label))
+        vectors = _unit_rows(self._encode([self._names[at].label for at in order]), len(order))
+        return vectors[np.argsort(order)]
 
     def _similar(self, span: str, found: Sequence[Word]) -> tuple[Candidate, ...]:
         """Candidates of similar meaning, for mentions of several words that hold no unknown name.
@@ -295,7 +303,12 @@ class LabelIndex:
             len(folded) >= 6 and folded.endswith(tuple(self._endings)) and stem(text) not in self._vocabulary
         )
         if text[0].isupper():
-            return not opening or ends_like_one or following in self._relation_words or following in FUNCTION_WORDS
+            return (
+                not opening
+                or ends_like_one
+                or following in _AUXILIARIES
+                or (following in self._relation_words - FUNCTION_WORDS)
+            )
         return ends_like_one
 
 
@@ -339,14 +352,15 @@ def _sentence_openings(text: str) -> frozenset[int]:
 
 
 def _shared_endings(names: Sequence[_Name]) -> frozenset[str]:
-    """Endings that several one-word names share and that thus mark a name: `pril`, `xaban`, `ine`."""
+    """Endings that mark a name, such as `pril`, `xaban`, `ine`: one-word names share them, ordinary words seldom do."""
     single = {n.folded for n in names if n.folded.isalpha() and len(n.folded) >= 6 and not is_ordinary(n.folded)}
-    four = Counter(name[-4:] for name in single)
-    three = Counter(name[-3:] for name in single)
-    at_least = len(single) // 100
+    counts = Counter(name[-length:] for name in single for length in (3, 4))
+    # Four letters in common are less of a chance than three; both the more so the fewer names there are.
+    least = {3: max(3, len(single) // 100), 4: max(2, len(single) // 400)}
     return frozenset(
-        [e for e, n in four.items() if n >= max(2, at_least // 4)]
-        + [e for e, n in three.items() if n >= max(3, at_least)]
+        ending
+        for ending, count in counts.items()
+        if count >= least[len(ending)] and count / len(single) >= 2 * ending_share(ending)
     )
 
 
@@ -355,15 +369,12 @@ def _agree(mention: str, label: str) -> bool:
 
     Encoders place opposites close together: high and low potassium, type 1 and type 2.
     """
-    one, other = ([stem(word.text) for word in words(text)] for text in (mention, label))
+    one, other = ([fold(word.text) for word in words(text)] for text in (mention, label))
     numbers = [{word for word in side if any(c.isdigit() for c in word)} for side in (one, other)]
     if numbers[0] != numbers[1] or any(opposed(a, b) for a in one for b in other):
         return False
-    signs = [
-        {way for way, starts in ((1, _UP), (-1, _DOWN)) if any(w.startswith(starts) for w in side)}
-        for side in (one, other)
-    ]
-    return not (signs[0] and signs[1]) or signs[0] == signs[1]
+    up, down = ([any(word.startswith(way) for word in side) for side in (one, other)] for way in (_UP, _DOWN))
+    return not ((up[0] and down[1] and not down[0]) or (down[0] and up[1] and not up[0]))
 
 
 def _unit_rows(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:

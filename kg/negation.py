@@ -7,23 +7,24 @@ The finite verb is the leftmost auxiliary or known verb outside a relative claus
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 __all__ = ["negate"]
 
 _VERB_TEXT = """
-absorb accelerate account act activate add affect aggravate allow alleviate alter antagonise antagonize apply augment
-avoid become begin belong bind block boost break bring build carry cause change clear combine compete conflict consist
-contain contradict contribute convert correct count counteract cover create cross cross-react cure decrease deplete depress
-depend deserve determine develop diminish disrupt do double elevate eliminate employ enhance exacerbate exceed excrete
-exert exist extend facilitate fall fight fit follow form give go grow harm have help hinder hold improve impair include
-increase induce influence inhibit intensify interact interfere involve keep kill lack lead lengthen lessen lie limit
-list live lose lower make manage mask mean meet metabolise metabolize mimic mix modulate need neutralise neutralize occur
-oppose own oxidise oxidize point possess potentiate precede precipitate predict predispose prescribe present prevent
-produce prohibit prolong promote protect provide provoke push put raise react receive reduce regulate relieve remain
-remove require resemble restore result reverse rise risk rule run say serve share shorten show slow soothe speed spread
-start stimulate stop strengthen suffer support suppress sustain take target tolerate transform transport treat trigger
-turn undergo use weaken weigh work worsen write yield
+absorb accelerate account act activate add affect aggravate allow alleviate alter antagonise antagonize apply
+augment avoid become begin belong bind block boost break bring build carry cause change clear combine compete
+conflict consist contain contradict contribute convert correct count counteract cover create cross cross-react cure
+decrease deplete depress depend deserve determine develop diminish disrupt do double elevate eliminate employ
+enhance exacerbate exceed excrete exert exist extend facilitate fall fight fit follow form give go grow harm have
+help hinder hold improve impair include increase induce influence inhibit intensify interact interfere involve keep
+kill lack lead lengthen lessen lie limit list live lose lower make manage mask mean meet metabolise metabolize mimic
+mix modulate need neutralise neutralize occur oppose own oxidise oxidize point possess potentiate precede
+precipitate predict predispose prescribe present prevent produce prohibit prolong promote protect provide provoke
+push put raise react receive reduce regulate relieve remain remove require resemble restore result reverse rise risk
+rule run say serve share shorten show slow soothe speed spread start stimulate stop strengthen suffer support
+suppress sustain take target tolerate transform transport treat trigger turn undergo use weaken weigh work worsen
+write yield
 """
 _VERBS = frozenset(_VERB_TEXT.split())
 _BE = frozenset({"is", "are", "was", "were", "am"})
@@ -50,8 +51,10 @@ _FREED = {
 }
 _NOT = frozenset({"not", "never"})
 _RELATIVE = frozenset({"that", "which", "who", "whose"})
+_SUBORDINATE = frozenset({"when", "if", "because", "while", "unless", "although", "whenever", "where"})
 # After these, or before "of", a word that could be a verb is a noun: "the use", "levels of".
 _BEFORE_NOUN = frozenset({"a", "an", "the", "of", "this", "that", "no", "each", "with", "to", "for", "in"})
+_PLURALS = frozenset({"and", "people", "children", "women", "men"})
 _CASE = "It is not the case that "
 _TOKEN = re.compile(r"[^\s]+")
 
@@ -78,29 +81,45 @@ def _at_verb(text: str) -> str | None:
     words = [word for _, _, word in tokens]
     if words and words[0] in ("no", "neither", "nobody", "nothing", "none"):
         return None
+    change = _chosen(_finite_verbs(words))
+    if change is None:
+        return None
+    start, end = tokens[change.first][0], tokens[change.last][1]
+    # Punctuation after the last word stays: "is:" gives "is not:".
+    return text[:start] + change.instead + text[start:end][len(text[start:end].rstrip(",:.")) :] + text[end:]
+
+
+def _finite_verbs(words: list[str]) -> list[_Change]:
+    """What denies each word of the main clause that may be its verb, in order; verbs of relative clauses left out."""
+    found = []
     in_relative = False
     for at, word in enumerate(words):
+        if word in _SUBORDINATE and at:
+            break
         if word in _RELATIVE:
             in_relative = True
             continue
         change = _change(words, at)
-        if change is None:
-            continue
-        if in_relative:  # this verb belongs to the clause; the next one is the sentence's
-            in_relative = False
-            continue
-        start, end = tokens[change.first][0], tokens[change.last][1]
-        # Punctuation after the last word stays: "is:" gives "is not:".
-        return text[:start] + change.instead + text[start:end][len(text[start:end].rstrip(",:.")) :] + text[end:]
-    return None
+        if change is not None and not in_relative:
+            found.append(change)
+        in_relative = in_relative and change is None
+    return found
+
+
+def _chosen(found: list[_Change]) -> _Change | None:
+    """The leftmost, but a plain form (`block`, `risk`) may be a noun: where an auxiliary follows, it is."""
+    if any(change.kind == "auxiliary" for change in found):
+        found = [change for change in found if change.kind != "plain"]
+    return found[0] if found else None
 
 
 class _Change(NamedTuple):
-    """Words from `first` to `last` (positions) give way to `instead`."""
+    """Words from `first` to `last` (positions) give way to `instead`; `kind` is what sort of verb is among them."""
 
     first: int
     last: int
     instead: str
+    kind: Literal["auxiliary", "third person", "plain"] = "auxiliary"
 
 
 def _change(words: list[str], at: int) -> _Change | None:
@@ -134,10 +153,18 @@ def _main_verb_change(words: list[str], at: int, following: str) -> _Change | No
         return None
     adverb = words[at - 1] + " " if at > 1 and words[at - 1].endswith("ly") else ""
     first = at - 1 if adverb else at
-    if word in _VERBS:
-        return _Change(first, at, f"do not {adverb}{word}")
+    if word in _VERBS and _is_plural(words[:at]):
+        return _Change(first, at, f"do not {adverb}{word}", "plain")
     base = "have" if word == "has" else _base(word)
-    return None if base is None else _Change(first, at, f"does not {adverb}{base}")
+    return None if base is None else _Change(first, at, f"does not {adverb}{base}", "third person")
+
+
+def _is_plural(subject: list[str]) -> bool:
+    """Whether words before a verb's plain form look plural; else it is part of a name (reverse transcriptase)."""
+    return any(
+        word in _PLURALS or (word.endswith("s") and not word.endswith(("ss", "us", "is", "'s", "’s")))
+        for word in subject
+    )
 
 
 def _base(word: str) -> str | None:
@@ -149,7 +176,7 @@ def _base(word: str) -> str | None:
         options.append(word[:-2])
     if word.endswith("ies"):
         options.append(word[:-3] + "y")
-    return next((option for option in options if option in _VERBS), None)
+    return next((option for option in options if option in _VERBS and _third_person(option) == word), None)
 
 
 def _third_person(verb: str) -> str:

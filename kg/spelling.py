@@ -96,12 +96,13 @@ class Spelling:
 
     def _near(self, word: str) -> list[Correction]:
         found = []
+        most_edits = 2 if len(word) < 10 else 3
         for length in range(len(word) - 2, len(word) + 3):
             bucket = self._by_first.get((word[0], length))
             if not bucket:
                 continue
             for other, _, _ in process.extract(
-                word, bucket, scorer=OSA.distance, score_cutoff=3, limit=None, processor=None
+                word, bucket, scorer=OSA.distance, score_cutoff=most_edits, limit=None, processor=None
             ):
                 found.append(Correction(other, 1 - edit_cost(word, other) / max(len(word), len(other))))
         return found

@@ -40,10 +40,10 @@ def term_key(term: Node) -> str:
         return f"_:{term}"
     if isinstance(term, Literal):
         if term.language:
-            return f'"{str(term)}"@{term.language.lower()}'
+            return f'"{term!s}"@{term.language.lower()}'
         if term.datatype is None or str(term.datatype) == _XSD_STRING:
-            return f'"{str(term)}"'
-        return f'"{str(term)}"^^<{term.datatype}>'
+            return f'"{term!s}"'
+        return f'"{term!s}"^^<{term.datatype}>'
     raise TypeError(f"Expected an IRI, a blank node or a literal (got {type(term).__name__} {term!r})")
 
 

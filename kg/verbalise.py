@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from rdflib import OWL, RDF, RDFS, SKOS, XSD, Literal, URIRef
+from rdflib import OWL, RDF, RDFS, SKOS, XSD, Literal
 from rdflib.term import Node
 
 from kg.errors import DomainError
@@ -52,8 +53,10 @@ _META_CLASSES: dict[Node, str] = {
     OWL.NamedIndividual: "individual",
 }
 _SLOT = re.compile(r"\{(s|o)\}")
+# Capitals said letter by letter: SSRI, the H of H2, the X of X-ray; not the T of Type.
+_CAPITALS = re.compile(r"[A-Z]+(?![A-Za-z])")
 _ARTICLE = re.compile(r"\b([Aa])n? $")
-# Spoken letter by letter these begin with a vowel (an SSRI), the others with a consonant (a UTI).
+# Said by their names these begin with a vowel (an SSRI), the others with a consonant (a UTI).
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")
 _CONSONANT_SOUNDS = ("uni", "use", "usu", "uri", "ure", "ute", "eu", "one", "once", "ubi")
 _SILENT_H = ("hour", "honest", "honour", "honor", "heir")
@@ -62,7 +65,7 @@ _PREPOSITIONS = frozenset({"as", "at", "by", "for", "from", "in", "into", "of", 
 
 
 def name(graph: KnowledgeGraph, term: Node) -> str:
-    """How a term is called in a sentence: its label, a literal's text (strings in quotes, numbers plain), a class's word."""
+    """How a term is called in a sentence: by its label; a literal by its text, in quotes where it is a string."""
     if isinstance(term, Literal):
         text = str(term)
         plain = term.datatype is not None and term.datatype not in (XSD.string, RDF.langString, RDF.HTML)
@@ -119,25 +122,23 @@ def _template(graph: KnowledgeGraph, predicate: Node, label: str) -> str:
 
 def _filled(graph: KnowledgeGraph, triple: Sequence[Node], phrase: str) -> str:
     names = {"s": name(graph, triple[0]), "o": name(graph, triple[2])}
-    done = ""
-    at = 0
+    done, at = "", 0
     # One pass, so that braces in a label are never taken for a slot.
     for slot in _SLOT.finditer(phrase):
+        word = names[slot[1]]
         done += phrase[at : slot.start()]
-        done = _ARTICLE.sub(
-            lambda article, word=names[slot[1]]: f"{article[1]}{'n' if _vowel_sound(word) else ''} ", done
-        )
-        done += names[slot[1]]
+        done = _ARTICLE.sub(r"\1n " if _vowel_sound(word) else r"\1 ", done) + word
         at = slot.end()
     return done + phrase[at:]
 
 
 def _vowel_sound(text: str) -> bool:
     """Whether a word begins with a vowel sound, for `an` before it."""
-    word = re.split(r"[\s\-]", text.lstrip("“(\"'"), maxsplit=1)[0]
-    if len(word) > 1 and word.isupper() and word.isalpha() and not _is_pronounced(word):
+    word = text.lstrip("“(\"'")
+    capitals = _CAPITALS.match(word)
+    if capitals and not _is_pronounced(capitals[0]):
         return word[0] in _VOWEL_LETTERS
-    if len(word) > 1 and word[1].isupper() and not word.isupper():  # mRNA, eGFR
+    if word[1:2].isupper() and word[0].islower():  # mRNA, eGFR
         return word[0].upper() in _VOWEL_LETTERS
     lower = word.lower()
     if lower.startswith(_SILENT_H):
@@ -148,7 +149,7 @@ def _vowel_sound(text: str) -> bool:
 def _is_pronounced(acronym: str) -> bool:
     """Whether an acronym is read as a word (LABA, NATO) rather than by letters (SSRI, NSAID): its letters alternate."""
     vowels = [letter in "AEIOU" for letter in acronym]
-    return len(acronym) > 3 and all(a != b for a, b in zip(vowels, vowels[1:], strict=False))
+    return len(acronym) > 3 and all(a != b for a, b in pairwise(vowels))
 
 
 def _verb_phrase(iri: str) -> str:

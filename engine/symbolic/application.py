@@ -51,7 +51,7 @@ def finish_body(
         keys: the relations a negated atom with a variable predicate or class may stand for.
     """
     for assignment in rule.assignments:
-        bindings = assign(bindings, assignment, program.dictionary)
+        bindings = assign(bindings, assignment, program.dictionary, program.memo)
     for condition in rule.filters if rule.assignments else ():
         bindings = keep_if(bindings, condition, program.dictionary)
     for negation in rule.negations:

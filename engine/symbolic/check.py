@@ -30,7 +30,7 @@ from engine.symbolic.overlay import Overlay
 from engine.symbolic.proof import Proof
 from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Worlds
-from kg.errors import LimitError, StratificationError
+from kg.errors import LimitError, RuleError, StratificationError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
@@ -59,6 +59,7 @@ class Reason(Enum):
     INVALID_TRIPLE = "the claim is no RDF triple"
     BUDGET = "the budget ran out while the claim was checked"
     INCOMPLETE_CLOSURE = "the closure is incomplete"
+    MALFORMED_AXIOM = "with the claim, a list-valued axiom of the schema cannot be read"
     NOT_STRATIFIABLE = "with the claim, a rule depends on its own result through NOT"
 
     def __str__(self) -> str:
@@ -238,6 +239,8 @@ class _Checker:
             return self._unknown(claim, Reason.NOT_STRATIFIABLE, str(error))
         except LimitError as error:
             return self._unknown(claim, Reason.BUDGET, str(error))
+        except RuleError as error:
+            return self._unknown(claim, Reason.MALFORMED_AXIOM, str(error))
         if state.exhausted or stopped:
             return self._unknown(claim, Reason.BUDGET, state.exhausted or stopped or "")
         return self._decide(claim, found, Prover(closure.graph, state.store, state.program, claim=ids))

@@ -15,6 +15,7 @@ from rdflib import RDF, BNode, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.application import early_filters, finish_body
+from engine.symbolic.builtins import check_functions
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.constraints import Broken, Violation, broken, in_order, violation_of
 from engine.symbolic.fixpoint import Budget, Fixpoint
@@ -185,6 +186,7 @@ def materialise(
 
     Raises:
         UnsafeRuleError: a variable of a rule is not bound where its value is needed.
+        UnsupportedRuleError: a rule has a triple term or an unknown function.
         StratificationError: a rule depends on its own result through NOT.
     """
     from engine.symbolic.rulesets import builtin_rules
@@ -192,6 +194,7 @@ def materialise(
     given = rules or RuleSet()
     for rule in given:
         check_safety(rule)
+        check_functions(rule)
     stratify_rules(given)
     ruleset = builtin_rules(entailment).merge(given)
     graph = _with_data(graph, ruleset)

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from rdflib import OWL, RDF, RDFS, BNode, Variable
 from rdflib.term import Node
 
-from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, evaluate
+from engine.symbolic.builtins import holds
+from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Memo, Slice, evaluate
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import (
     Assignment,
@@ -104,6 +105,7 @@ class Program:
         self._signatures: set[object] = set()
         self._numbers: dict[Rule, int] = dict(like._numbers) if like else {}
         self._schema_keys: dict[Key, bool] = {}
+        self.memo: Memo = dict(like.memo) if like else {}
         self.made: dict[int, tuple[int, ...]] = {}
         self._blank_prefix: str | None = like._blank_prefix if like else None
         self._sources = [self._prepare(rule) for rule in ruleset]
@@ -118,6 +120,7 @@ class Program:
         other.rules, other.constraints = list(self.rules), list(self.constraints)
         other.keys, other.axiom_rules = set(self.keys), dict(self.axiom_rules)
         other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
+        other.memo = dict(self.memo)
         other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
         return other
 
@@ -132,13 +135,15 @@ class Program:
             self.axiom_rules.setdefault(rule)
         sources = [*self._sources, *(self._prepare(rule) for rule in self.axiom_rules)]
         drafts = [draft for source in sources for draft in self._ground_schema(source, store)]
+        drafts = [decided for draft in drafts if (decided := draft.decide(self.dictionary)) is not None]
         plain = [draft for draft in drafts if not draft.wild]
         wild = [draft for draft in drafts if draft.wild]
         keys = {key for key, relation in store if relation.size} | set(assume)
         live = list(_live(plain, keys, self.type_id))
         while wild:
             size = len(keys)
-            expanded = [made for draft in wild for made in draft.expand(sorted(keys), self.type_id)]
+            made = (made for draft in wild for made in draft.expand(sorted(keys), self.type_id))
+            expanded = [decided for draft in made if (decided := draft.decide(self.dictionary)) is not None]
             if len(expanded) > MAX_RULES:
                 raise LimitError(f"Expected at most {MAX_RULES} rules after expansion of variable predicates")
             live = list(_live([*plain, *expanded], keys, self.type_id))
@@ -159,6 +164,17 @@ class Program:
                 found = self.dictionary.term(predicate) in SCHEMA_PREDICATES
             self._schema_keys[key] = found
         return found
+
+    @property
+    def same_as(self) -> int:
+        """The id of owl:sameAs, -1 where it does not occur."""
+        found = self.dictionary.find(OWL.sameAs)
+        return -1 if found is None else found
+
+    def names(self, store: Store) -> list[int]:
+        """The predicates and classes that have rows: rules are made for what is the same as one of them."""
+        filled = (key for key, relation in store if relation.size)
+        return [cls if predicate == self.type_id else predicate for predicate, cls in filled]
 
     def number_of(self, rule: Rule) -> int:
         """A number for a rule as written, the same for equal rules."""
@@ -191,14 +207,15 @@ class Program:
         self.number_of(rule)
         return _Draft.of(rule, self)
 
-    def encode(self, term: Node, mark: str) -> Term:
+    def encode(self, term: Node, mark: str, own: frozenset[Node]) -> Term:
         """The id of a term of a rule; a variable stays, a blank node becomes a variable whose name starts with a mark.
 
         The mark keeps the blank nodes of body, NOT and head apart, and apart from the variables that are written.
+        Blank nodes in `own` are terms of the graph.
         """
         if isinstance(term, Variable):
             return term
-        if isinstance(term, BNode):
+        if isinstance(term, BNode) and term not in own:
             return Variable(f"{mark}{term}")
         return self.dictionary.intern(term)
 
@@ -234,7 +251,7 @@ class Program:
             values=draft.values,
             head=draft.head,
             body=draft.body,
-            filters=draft.rule.filters,
+            filters=draft.filters,
             assignments=draft.rule.assignments,
             negations=draft.negations,
             constants={v: i for v, i in draft.values.items() if v in _read(draft)},
@@ -254,17 +271,19 @@ class _Draft:
     values: Mapping[Variable, int]
     head: tuple[Head, ...]
     body: tuple[CompiledAtom, ...]
+    filters: tuple[Filter, ...]
     negations: tuple[CompiledNegation, ...]
     fresh: tuple[Variable, ...]
 
     @classmethod
     def of(cls, rule: Rule, program: Program) -> _Draft:
-        body = tuple(_atom(atom, program, BODY_MARK) for atom in rule.body_atoms)
+        own = rule.own_terms
+        body = tuple(_atom(atom, program, BODY_MARK, own) for atom in rule.body_atoms)
         negations = tuple(_negations(rule, program))
-        head = tuple(tuple(program.encode(term, HEAD_MARK) for term in atom.terms) for atom in rule.head)
-        blanks = [term for atom in rule.head for term in atom.terms if isinstance(term, BNode)]
+        head = tuple(tuple(program.encode(term, HEAD_MARK, own) for term in atom.terms) for atom in rule.head)
+        blanks = [term for atom in rule.head for term in atom.terms if isinstance(term, BNode) and term not in own]
         fresh = tuple(Variable(f"{HEAD_MARK}{term}") for term in dict.fromkeys(blanks))
-        return cls(rule, {}, cast(tuple[Head, ...], head), body, negations, fresh)
+        return cls(rule, {}, cast(tuple[Head, ...], head), body, rule.filters, negations, fresh)
 
     @property
     def wild(self) -> bool:
@@ -286,9 +305,18 @@ class _Draft:
             {**self.values, **values},
             tuple((put(s), put(p), put(o)) for s, p, o in self.head),
             tuple(map(put_atom, body)),
+            self.filters,
             negations,
             self.fresh,
         )
+
+    def decide(self, dictionary: Dictionary) -> _Draft | None:
+        """This draft without the filters whose variables all have values; None where one of them is false."""
+        known = [f for f in self.filters if all(variable in self.values for variable in f.variables)]
+        for condition in known:
+            if not holds(condition.expression, {v: dictionary.term(self.values[v]) for v in condition.variables}):
+                return None
+        return replace(self, filters=tuple(f for f in self.filters if f not in known)) if known else self
 
     def expand(self, keys: Sequence[Key], type_id: int) -> Iterator[_Draft]:
         """One draft for each way to choose a relation for the wildcard atoms."""
@@ -311,7 +339,7 @@ class _Draft:
 
         body = tuple((norm(a.s), norm(a.p), norm(a.o)) for a in self.body)
         head = tuple((norm(s), norm(p), norm(o)) for s, p, o in self.head)
-        plain = not (self.negations or self.rule.filters or self.rule.assignments or not self.rule.head)
+        plain = not (self.negations or self.filters or self.rule.assignments or not self.rule.head)
         plain = plain and not self.fresh
         extra = () if plain else (number, tuple(sorted((str(v), i) for v, i in self.values.items())))
         return body, head, self.rule.data, extra
@@ -345,7 +373,7 @@ def _rows(relation: Relation | None, rule: Rule) -> list[Slice]:
 def _read(draft: _Draft) -> set[Variable]:
     """The variables that are looked up by name after the body atoms were joined."""
     conditions: list[Filter | Assignment] = [
-        *draft.rule.filters,
+        *draft.filters,
         *draft.rule.assignments,
         *(f for n in draft.negations for f in n.filters),
     ]
@@ -362,8 +390,8 @@ def _keyed(s: Term, p: Term, o: Term, type_id: int) -> CompiledAtom:
     return CompiledAtom(key, s, p, o)
 
 
-def _atom(atom: Atom, program: Program, mark: str) -> CompiledAtom:
-    s, p, o = (program.encode(term, mark) for term in atom.terms)
+def _atom(atom: Atom, program: Program, mark: str, own: frozenset[Node]) -> CompiledAtom:
+    s, p, o = (program.encode(term, mark, own) for term in atom.terms)
     return _keyed(s, p, o, program.type_id)
 
 
@@ -378,7 +406,7 @@ def _negations(rule: Rule, program: Program) -> Iterator[CompiledNegation]:
         atoms = []
         for atom in element.atoms:
             s, p, o = (local.get(t, t) if isinstance(t, Variable) else t for t in atom.terms)
-            atoms.append(_atom(Atom(s, p, o), program, f"-{number}-_"))
+            atoms.append(_atom(Atom(s, p, o), program, f"-{number}-_", rule.own_terms))
         filters = tuple(_rename(e, local) for e in element.elements if isinstance(e, Filter))
         yield CompiledNegation(tuple(atoms), filters, element.data or rule.data)
 
@@ -414,7 +442,7 @@ def _live(drafts: Sequence[_Draft], keys: set[Key], type_id: int) -> Iterator[_D
 
 def _transitive(draft: _Draft) -> Key | None:
     """The relation p of a draft { x p z } WHERE { x p y . y p z }, else None."""
-    if len(draft.body) != 2 or len(draft.head) != 1 or draft.negations or draft.rule.filters or draft.rule.assignments:
+    if len(draft.body) != 2 or len(draft.head) != 1 or draft.negations or draft.filters or draft.rule.assignments:
         return None
     first, second = draft.body
     if first.key is None or first.key != second.key or first.key[1] >= 0 or draft.rule.data:

@@ -145,9 +145,13 @@ class Fixpoint:
                 return True
         return False
 
-    def _schema_state(self) -> tuple[int, int]:
+    def _schema_state(self) -> tuple[int, int, int]:
+        """What the compiled rules were made from: schema triples, relations, and other names of relations."""
         schema = sum(relation.size for key, relation in self.store if self.program.is_schema(key))
-        return schema, sum(1 for key, relation in self.store if relation.size and key not in self.program.keys)
+        unknown = sum(1 for key, relation in self.store if relation.size and key not in self.program.keys)
+        same = self.store.get((self.program.same_as, -1))
+        renamed = 0 if same is None else int(np.isin(same.s, self.program.names(self.store)).sum())
+        return schema, unknown, renamed
 
     def _close(self, rules: Sequence[CompiledRule]) -> None:
         """Apply the rules of one stratum until none has unseen rows."""

@@ -9,6 +9,7 @@ substitutions of the same world, while untagged rows hold in every world.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -20,12 +21,13 @@ from rdflib import Variable
 from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
-from engine.symbolic.rules import Assignment, Call, Filter, VariableRef, expression_variables
+from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter, VariableRef, expression_variables
 from kg.dictionary import Dictionary
 
 __all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
 
 Array = NDArray[np.int64]
+_VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
 _ID = np.int64(0xFFFFFFFF)
 
 
@@ -271,26 +273,38 @@ def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bi
 
 
 def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> NDArray[np.bool_] | None:
-    """Which substitutions pass an (in)equality of two variables that are never both literals; None for other filters.
+    """Which substitutions pass an (in)equality that ids decide; None for other filters.
 
-    Terms that are not both literals are equal when they are the same term, so their ids decide.
+    Terms that are not both literals are equal when they are the same term.
     """
-    expression = condition.expression
-    if not isinstance(expression, Call) or expression.function not in ("=", "!="):
+    expression, wanted = condition.expression, True
+    if isinstance(expression, Call) and expression.function == "!":
+        expression, wanted = expression.arguments[0], False
+    if not isinstance(expression, Call) or expression.function not in ("=", "!=", "sameTerm"):
         return None
-    left, right = (
-        bindings.columns.get(a.variable) if isinstance(a, VariableRef) else None for a in expression.arguments
-    )
+    left, right = (_operand(bindings, argument, dictionary) for argument in expression.arguments)
     if left is None or right is None:
         return None
-    if bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+    if expression.function != "sameTerm" and bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
         return None
-    return np.asarray((left == right) == (expression.function == "="))
+    return np.asarray((left == right) == ((expression.function != "!=") == wanted))
 
 
-def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -> Bindings:
+def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary) -> Array | None:
+    """The ids of a variable, or of a constant that has one."""
+    if isinstance(expression, VariableRef):
+        return bindings.columns.get(expression.variable)
+    id = dictionary.find(expression.term) if isinstance(expression, Constant) else None
+    return None if id is None else np.full(bindings.size, id, dtype=np.int64)
+
+
+Memo = dict[tuple[Assignment, tuple[int, ...]], int]
+
+
+def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, memo: Memo) -> Bindings:
     """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none.
 
+    A value that changes from call to call is kept in `memo`, so that a proof finds the same one again.
     Where an atom after the SET has bound the variable already, the value must be the same term.
     """
     from engine.symbolic.builtins import ExpressionError
@@ -300,9 +314,15 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary) -
     variables = list(dict.fromkeys(variables))
     tuples, numbers = _distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
+    volatile = _VOLATILE.search(str(assignment.expression)) is not None
     for at, ids in enumerate(tuples):
         try:
-            values[at] = dictionary.intern(value_of(assignment.expression, _terms(variables, ids, dictionary)))
+            value = memo.get((assignment, ids)) if volatile else None
+            if value is None:
+                value = dictionary.intern(value_of(assignment.expression, _terms(variables, ids, dictionary)))
+            if volatile:
+                memo[assignment, ids] = value
+            values[at] = value
         except ExpressionError:
             continue
     column = values[numbers] if len(tuples) else np.empty(0, dtype=np.int64)

@@ -155,7 +155,7 @@ class Prover:
         def id_of(term: Node) -> int:
             if isinstance(term, Variable):
                 return values[term]
-            if isinstance(term, BNode):
+            if isinstance(term, BNode) and term not in rule.rule.own_terms:
                 return values[Variable(f"{BODY_MARK}{term}")]
             return dictionary.id(term)
 

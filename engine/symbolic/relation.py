@@ -188,15 +188,19 @@ class Store:
 
     def add(self, predicate: int, s: Column, o: Column, *, rule: int, step: int) -> list[Key]:
         """Add triples of one predicate, class members to the relation of their class; the keys that gained rows."""
+        if not len(s):
+            return []
         if predicate != self.type_id:
             key = (predicate, -1)
             new = self.relation(key).add(s, o, rule=rule, step=step)
             self._size += new
             return [key] if new else []
+        if not len(o):
+            return []
         classes = _wide(o) & 0xFFFFFFFF
         order = np.argsort(classes, kind="stable")
         s, o, classes = s[order], o[order], classes[order]
-        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]]) if len(o) else np.empty(0, np.int64)
+        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]])
         grown = []
         for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
             key = (predicate, int(classes[start]))

@@ -7,6 +7,7 @@ them, and no NOT has a match in the graph. Leaves must be asserted, or be claims
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -25,6 +26,7 @@ __all__ = ["ReplayError", "replay"]
 
 Values = Mapping[Node, Node]
 _NOTHING = Graph()
+_VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")  # gives another value each time it is evaluated
 
 
 class ReplayError(NoesisError):
@@ -82,8 +84,9 @@ def _check(step: Proof, graph: KnowledgeGraph, allowed: set[Rule], assumed: set[
         elif isinstance(element, Filter):
             _expect(_true(str(element.expression), bound), step, f"{element} holds")
         elif isinstance(element, Assignment):
-            result = _value(str(element.expression), bound)
-            _expect(result == step.substitution.get(element.variable), step, f"{element} gives its value")
+            given_value = step.substitution.get(element.variable)
+            again = _VOLATILE.search(str(element.expression)) or _value(str(element.expression), bound) == given_value
+            _expect(given_value is not None and bool(again), step, f"{element} gives its value")
             bound[element.variable] = values[element.variable] = step.substitution[element.variable]
         else:
             asserted_only = element.data or rule.data
@@ -93,7 +96,9 @@ def _check(step: Proof, graph: KnowledgeGraph, allowed: set[Rule], assumed: set[
     if conclusion is None:
         _expect(not rule.head, step, "FALSE is the head of a constraint")
     else:
-        _expect(any(_is_head(atom, conclusion, values) for atom in rule.head), step, "the conclusion is a head atom")
+        _expect(
+            any(_is_head(atom, rule, conclusion, values) for atom in rule.head), step, "the conclusion is a head atom"
+        )
         _expect(isinstance(conclusion.subject, (URIRef, BNode)), step, "no literal is a subject")
 
 
@@ -101,6 +106,7 @@ def _body_values(step: Proof, atoms: list[Atom], given: list[Triple | None]) -> 
     """The substitution, with blank nodes of the body, which act as variables, read off the premises."""
     values: dict[Node, Node] = {}
     values.update(step.substitution.items())
+    values.update((term, term) for axiom in (step.rule.axioms if step.rule else ()) for term in axiom)
     for atom, triple in zip(atoms, given, strict=False):
         for term, value in zip(atom.terms, triple or (), strict=False):
             if isinstance(term, BNode):
@@ -114,10 +120,13 @@ def _put(atom: Atom, values: Values) -> tuple[Node, ...]:
     return tuple(values.get(term, term) for term in atom.terms)
 
 
-def _is_head(atom: Atom, conclusion: Triple, values: Values) -> bool:
+def _is_head(atom: Atom, rule: Rule, conclusion: Triple, values: Values) -> bool:
     """Whether a head atom gives the triple; a blank node of the head is a new one, so any blank node fits it."""
+    own = {term for axiom in rule.axioms for term in axiom}  # of the graph, not new
     pairs = zip(atom.terms, conclusion, strict=True)
-    return all(isinstance(v, BNode) if isinstance(t, BNode) else values.get(t, t) == v for t, v in pairs)
+    return all(
+        isinstance(v, BNode) if isinstance(t, BNode) and t not in own else values.get(t, t) == v for t, v in pairs
+    )
 
 
 def _matches(negation: Negation, bound: Values, graph: KnowledgeGraph, inferred: bool) -> Iterator[Values]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 from rdflib import BNode, Literal, URIRef, Variable
@@ -322,13 +323,18 @@ class Rule:
         elements: tuple[BodyElement, ...] = (*self.body, *self.head)
         return tuple(dict.fromkeys(v for e in elements for v in e.variables))
 
-    @property
+    @cached_property
+    def own_terms(self) -> frozenset[Node]:
+        """The blank nodes of the rule's axioms: in such a rule they are the graph's own, neither variables nor new."""
+        return frozenset(term for triple in self.axioms for term in triple if isinstance(term, BNode))
+
+    @cached_property
     def runs_once(self) -> bool:
         """True if one application can make a new term: a SET, a blank node or a triple term with variables in the head.
 
         Such a rule runs once, after everything it reads is complete (SPARQL-RL, stratification).
         """
-        terms = [term for atom in self.head for term in atom.terms]
+        terms = [term for atom in self.head for term in atom.terms if term not in self.own_terms]
         new_terms = any(_has_blank(t) or (isinstance(t, TripleTerm) and any(_term_variables(t))) for t in terms)
         return new_terms or bool(self.assignments)
 

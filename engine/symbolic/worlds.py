@@ -182,6 +182,20 @@ class Worlds:
                 self._set_aside_from(relation, 0)
             elif key in self._complete:
                 self._set_aside_from(relation, self._complete[key])
+        self._set_aside_renamed()
+
+    def _set_aside_renamed(self) -> None:
+        """Set aside the worlds in which a relation with rows has, or gets, another name: rules are made for that."""
+        same, mine = self.base.get((self.program.same_as, -1)), self.store.get((self.program.same_as, -1))
+        names = {*self.program.names(self.base), *self.program.names(self.store)}
+        if mine is not None:
+            renamed = np.isin(mine.s & 0xFFFFFFFF, sorted(names))
+            self.set_aside.update((mine.s[renamed] >> 32).tolist())
+        for key, relation in self.store if same is not None else ():
+            always = self.base.get(key)
+            name = key[1] if key[0] == self.base.type_id else key[0]
+            if (always is None or not always.size) and same is not None and bool((same.s == name).any()):
+                self._set_aside_from(relation, 0)
 
     def _set_aside_from(self, relation: Relation, row: int) -> None:
         self.set_aside.update((relation.s[row:] >> 32).tolist())

@@ -1,0 +1,431 @@
+"""From a sentence to candidate triples: which relation it states between which of the things it names, and whether
+it asserts or denies it.
+
+The idea: the things named are linked (`kg.linking`) and replaced by what kind of thing they are, so that
+
+    "Fluconazole slows the clearance of warfarin."   becomes   "drug A slows the clearance of drug B."
+
+and what is left is the wording of a relation. It is compared with *exemplars*, wordings whose relation is known: the
+phrase templates of the graph's schema, and sentences with their triple where a domain has some to learn from. Likeness
+is the cosine of encoder embeddings together with the overlap of weighted words; the kinds of thing that a relation
+joins add to it. Nothing here is about one domain, and nothing here decides what is true.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise, permutations
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
+from rdflib.term import Node
+
+from engine.claim import Candidate
+from kg.terms import Triple
+from kg.verbalise import relation_phrases
+
+if TYPE_CHECKING:
+    from kg.graph import KnowledgeGraph
+    from kg.linking import LabelIndex, Mention
+
+__all__ = ["ClaimFormer", "Exemplar", "Formation", "FormationSettings"]
+
+Encode = Callable[[list[str]], NDArray[np.float32]]
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|nor|neither|cannot|without|nothing)\b|n't\b|n’t\b|\b(?:fails?|failed) to\b|\bfar from\b|"
+    r"\b(?:untrue|false|incorrect|wrong|myth)\b(?=.*\bthat\b)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
+_WORD = re.compile(r"[a-z0-9]+|n't")
+_UNIT = re.compile(r"\s*([A-Za-z]+)")
+_VOCABULARIES = (str(OWL), str(RDFS), str(RDF), str(XSD))
+
+
+@dataclass(frozen=True)
+class FormationSettings:
+    """How triples are read from text; chosen on the development claims of the medicine domain.
+
+    Args:
+        threshold: least score of a candidate, in [0, 1]; below it the relation is not recognised.
+        lexical: share of the word overlap in the likeness, in [0, 1]; the rest is the encoder's cosine.
+        type_bonus: added for each end whose kind fits the relation's domain or range.
+        polarity_penalty: taken off where text and exemplar differ in having a negation.
+        ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
+        units: what a number is multiplied by where one of these words follows it; a domain says its own.
+    """
+
+    threshold: float = 0.45
+    lexical: float = 0.45
+    type_bonus: float = 0.08
+    polarity_penalty: float = 0.06
+    ambiguity_margin: float = 0.02
+    units: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """A wording whose relation is known.
+
+    Args:
+        text: the sentence with its two things replaced by kinds and letters.
+        relation: the predicate it states. head_first: whether the head is named before the tail.
+        positive: False where the sentence denies the relation.
+    """
+
+    text: str
+    relation: URIRef
+    head_first: bool
+    positive: bool = True
+
+
+@dataclass(frozen=True)
+class Formation:
+    """What could be made of one text.
+
+    Args:
+        candidates: best first; empty where nothing reached the threshold.
+        mentions: the things named, in reading order.
+        unlinked: names in the text that fit nothing in the graph.
+    """
+
+    candidates: tuple[Candidate, ...]
+    mentions: tuple[Mention, ...]
+    unlinked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Argument:
+    """One end of a possible triple: where it stands, what it may be, and what kind of thing it is."""
+
+    start: int
+    end: int
+    term: Node
+    kind: str
+    link_score: float
+
+
+class _Ends(NamedTuple):
+    """What a relation joins: the classes of head and tail where they are known, and the words for them."""
+
+    classes: tuple[URIRef | None, URIRef | None]
+    words: tuple[str, str]
+
+
+class ClaimFormer:
+    """Reads candidate triples from sentences about one graph.
+
+    Args:
+        graph: the closure's graph; types of things are taken from it.
+        labels: the label index used to find what a text names.
+        encode: texts to unit rows of shape (num_texts, dim); None compares words alone.
+        sentences: further exemplars: a text, its triple, and whether it asserts the triple.
+    """
+
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        labels: LabelIndex,
+        *,
+        encode: Encode | None = None,
+        sentences: Iterable[tuple[str, Triple, bool]] = (),
+        settings: FormationSettings | None = None,
+    ) -> None:
+        self.graph, self.labels, self.encode = graph, labels, encode
+        self.settings = settings or FormationSettings()
+        self._kinds: dict[Node, str] = {}
+        self._ends_of: dict[URIRef, _Ends] = {}
+        phrases = [exemplar for relation in self.relations for exemplar in self._phrases(relation)]
+        learnt = [made for text, triple, positive in sentences for made in self._from_sentence(text, triple, positive)]
+        self.exemplars: tuple[Exemplar, ...] = tuple(dict.fromkeys([*phrases, *learnt]))
+        self._bags = [_words(exemplar.text) for exemplar in self.exemplars]
+        self._weights = _idf(self._bags)
+        self._negated = np.array([_is_negative(exemplar.text) for exemplar in self.exemplars], dtype=bool)
+
+    @cached_property
+    def relations(self) -> tuple[URIRef, ...]:
+        """The predicates a text may state: those declared or used, annotations and vocabulary left out; `rdf:type`."""
+        graph = self.graph
+        found: dict[Node, None] = {}
+        for cls in (OWL.ObjectProperty, OWL.DatatypeProperty, RDF.Property):
+            found.update(dict.fromkeys(t.subject for t in graph.triples(None, RDF.type, cls)))
+        for p in (*graph.relation_ids, *(p for p in graph.predicates() if self._is_value(p))):
+            found[graph.dictionary.term(int(p))] = None
+        chosen = [p for p in found if isinstance(p, URIRef) and not p.startswith((*_VOCABULARIES, *_ANNOTATIONS))]
+        has_types = next(graph.triples(None, RDF.type, None), None) is not None
+        return (*sorted(chosen), *((RDF.type,) if has_types else ()))
+
+    def form(self, text: str) -> Formation:
+        """The candidate triples of a text, best first."""
+        mentions = self.labels.mentions(text)
+        unlinked = self.labels.unlinked(text)
+        arguments = self._arguments(text, mentions)
+        pairs = list(self._pairs(arguments))
+        masked = [self._masked(text, first, second, arguments) for first, second in pairs]
+        likeness = self.likeness(masked)
+        scored: list[Candidate] = []
+        for pair, sentence, scores in zip(pairs, masked, likeness, strict=True):
+            scored += self._candidates(*pair, _is_negative(sentence), scores)
+        best: dict[tuple[Triple, bool], Candidate] = {}
+        for candidate in sorted(scored, key=lambda c: (-c.score, str(c.triple), not c.positive)):
+            best.setdefault((candidate.triple, candidate.positive), candidate)
+        kept = tuple(c for c in best.values() if c.score >= self.settings.threshold)
+        return Formation(kept[:10], mentions, unlinked)
+
+    # Arguments --------------------------------------------------------------------------------------------------
+
+    def _arguments(self, text: str, mentions: Sequence[Mention]) -> list[_Argument]:
+        found = []
+        for mention in mentions:
+            best = mention.candidates[0].score
+            for candidate in mention.candidates:
+                if candidate.score >= best - self.settings.ambiguity_margin:
+                    kind = self.kind(candidate.term)
+                    found.append(_Argument(mention.start, mention.end, candidate.term, kind, candidate.score))
+        covered = [(m.start, m.end) for m in mentions]
+        for match in _NUMBER.finditer(text):
+            if not any(start <= match.start() < end for start, end in covered):
+                unit = _UNIT.match(text, match.end())
+                factor = self.settings.units.get(unit.group(1).lower(), 1.0) if unit else 1.0
+                value = float(match.group().replace(",", "")) * factor
+                found.append(_Argument(match.start(), match.end(), _number(value), "number", 1.0))
+        return sorted(found, key=lambda a: (a.start, str(a.term)))
+
+    def _pairs(self, arguments: Sequence[_Argument]) -> Iterable[tuple[_Argument, _Argument]]:
+        """Every two arguments at different places, in reading order; at least one is no number."""
+        for a, b in permutations(arguments, 2):
+            if a.end <= b.start and not (isinstance(a.term, Literal) and isinstance(b.term, Literal)):
+                yield a, b
+
+    def kind(self, term: Node) -> str:
+        """The word for the kind of thing a term is, as the relations speak of it; "class", "number" or "thing"."""
+        if isinstance(term, Literal):
+            return "number"
+        if term not in self._kinds:
+            self._kinds[term] = self._find_kind(term)
+        return self._kinds[term]
+
+    def _find_kind(self, term: Node) -> str:
+        if self._is_class(term):
+            return "class"
+        classes = self._types(term)
+        spoken = [c for c in classes if self._spoken_of[c]]
+        if spoken:
+            return self.graph.label(min(spoken, key=lambda c: (-self._spoken_of[c], c)))
+        return self.graph.label(min(classes)) if classes else "thing"
+
+    @cached_property
+    def _spoken_of(self) -> Counter[URIRef]:
+        """How many relations name a class as their domain or range."""
+        ends = (end for relation in self.relations for end in self._ends(relation).classes)
+        return Counter(end for end in ends if end is not None)
+
+    def _types(self, term: Node) -> list[URIRef]:
+        found = (t.object for t in self.graph.triples(term, RDF.type, None))
+        return [c for c in found if isinstance(c, URIRef) and not c.startswith(_VOCABULARIES)]
+
+    def _is_class(self, term: Node) -> bool:
+        graph = self.graph
+        return (
+            next(graph.triples(term, RDF.type, OWL.Class), None) is not None
+            or next(graph.triples(term, RDFS.subClassOf, None), None) is not None
+            or next(graph.triples(None, RDF.type, term), None) is not None
+        )
+
+    # Exemplars --------------------------------------------------------------------------------------------------
+
+    def _is_value(self, p: int) -> bool:
+        _, objects = self.graph.pairs(int(p))
+        return bool(len(objects)) and isinstance(self.graph.dictionary.term(int(objects[0])), Literal)
+
+    def _ends(self, relation: URIRef) -> _Ends:
+        """What a relation joins, from its domain and range, else from one of its triples."""
+        if relation not in self._ends_of:
+            self._ends_of[relation] = (
+                _Ends((None, None), ("thing", "class"))
+                if relation == RDF.type
+                else _Ends(
+                    *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
+                )
+            )
+        return self._ends_of[relation]
+
+    def _end(self, relation: URIRef, axiom: URIRef, column: int) -> tuple[URIRef | None, str]:
+        declared = (t.object for t in self.graph.triples(relation, axiom, None, inferred=False))
+        named = min((c for c in declared if isinstance(c, URIRef)), default=None)
+        sample = next(self.graph.triples(None, relation, None), None)
+        if (named or "").startswith(str(XSD)) or (sample and column == 2 and isinstance(sample.object, Literal)):
+            return None, "number"
+        if named is not None:
+            return named, self.graph.label(named)
+        types = self._types(sample[column]) if sample else []
+        return (min(types), self.graph.label(min(types))) if types else (None, "thing")
+
+    def _phrases(self, relation: URIRef) -> list[Exemplar]:
+        head, tail = self._ends(relation).words
+        heads = sorted({self.graph.label(cls) for cls in self._spoken_of}) if relation == RDF.type else [head]
+        made = []
+        for phrase in relation_phrases(self.graph, relation):
+            template = phrase if "{s}" in phrase and "{o}" in phrase else f"{{s}} {phrase} {{o}}"
+            head_first = template.index("{s}") < template.index("{o}")
+            letters = ("A", "B") if head_first else ("B", "A")
+            for kind in heads or [head]:
+                text = template.replace("{s}", f"{kind} {letters[0]}").replace("{o}", f"{tail} {letters[1]}")
+                made.append(Exemplar(text, relation, head_first))
+        return made
+
+    def _from_sentence(self, text: str, triple: Triple, positive: bool) -> list[Exemplar]:
+        """The exemplar of a sentence that names both ends of its triple; none where one of them is not found."""
+        arguments = self._arguments(text, self.labels.mentions(text))
+        for first, second in self._pairs(arguments):
+            for head, tail in ((first, second), (second, first)):
+                same = tail.term == triple.object or _equal_numbers(tail.term, triple.object)
+                if head.term == triple.subject and same and isinstance(triple.predicate, URIRef):
+                    masked = self._masked(text, first, second, arguments)
+                    return [Exemplar(masked, triple.predicate, head is first, positive)]
+        return []
+
+    def _masked(self, text: str, first: _Argument, second: _Argument, others: Sequence[_Argument]) -> str:
+        """The text with the two arguments as kind and letter; things named besides them stand as their kind."""
+        spans = {(a.start, a.end): a.kind for a in others}
+        spans[first.start, first.end] = f"{first.kind} A"
+        spans[second.start, second.end] = f"{second.kind} B"
+        out, at = [], 0
+        for (start, end), word in sorted(spans.items()):
+            if start >= at:
+                out += [text[at:start], word]
+                at = end
+        return "".join([*out, text[at:]]).strip()
+
+    # Scores -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _vectors(self) -> NDArray[np.float32] | None:
+        """Embeddings of the exemplars, shape (num_exemplars, dim)."""
+        return None if self.encode is None else self.encode([exemplar.text for exemplar in self.exemplars])
+
+    def likeness(self, masked: Sequence[str]) -> NDArray[np.float64]:
+        """How alike masked texts are to the exemplars, in [0, 1]; shape (num_texts, num_exemplars)."""
+        bags = [_words(text) for text in masked]
+        rows = [[_overlap(bag, other, self._weights) for other in self._bags] for bag in bags]
+        words = np.array(rows, dtype=np.float64).reshape(len(masked), len(self._bags))
+        if self._vectors is None or self.encode is None or not len(masked):
+            return words
+        cosine = self.encode(list(masked)) @ self._vectors.T
+        share = self.settings.lexical
+        return np.asarray(share * words + (1 - share) * np.clip(cosine, 0, 1), dtype=np.float64)
+
+    def _candidates(
+        self, first: _Argument, second: _Argument, negative: bool, likeness: NDArray[np.float64]
+    ) -> Iterator[Candidate]:
+        """The candidates of one pair: each exemplar's relation between its ends, as far as they can be its ends."""
+        scores = likeness - self.settings.polarity_penalty * (self._negated != negative)
+        linked = min(first.link_score, second.link_score)
+        for at in np.argsort(-scores, kind="stable")[:40]:
+            exemplar = self.exemplars[int(at)]
+            head, tail = (first, second) if exemplar.head_first else (second, first)
+            wants_number = self._ends(exemplar.relation).words[1] == "number"
+            if isinstance(head.term, Literal) or (tail.kind == "number") != wants_number:
+                continue
+            positive = exemplar.positive == (bool(self._negated[at]) == negative)
+            fits = self._fit(exemplar.relation, head, tail)
+            score = (float(scores[at]) + self.settings.type_bonus * (fits - 2)) * (0.8 + 0.2 * linked)
+            triple = Triple(head.term, exemplar.relation, self._literal(exemplar.relation, tail.term))
+            yield Candidate(triple, positive, min(max(score, 0.0), 1.0), exemplar.text)
+
+    def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
+        """How many ends are of the kind the relation joins, 0 to 2."""
+        if relation == RDF.type:
+            return 1 + (tail.kind == "class")
+        ends = zip(self._ends(relation).classes, (head, tail), strict=True)
+        return sum(cls is None or cls in self._types(argument.term) for cls, argument in ends)
+
+    def _literal(self, relation: URIRef, term: Node) -> Node:
+        """A number in the datatype that the relation's values have."""
+        if not isinstance(term, Literal):
+            return term
+        wanted = next((t.object for t in self.graph.triples(relation, RDFS.range, None)), None)
+        value = float(term)
+        if wanted is None:
+            sample = next(self.graph.triples(None, relation, None), None)
+            wanted = sample.object.datatype if sample and isinstance(sample.object, Literal) else XSD.decimal
+        text = str(int(value)) if value.is_integer() else repr(value)
+        return self._known_form(relation, value) or Literal(text, datatype=wanted)  # type: ignore[arg-type]  # an IRI
+
+    def _known_form(self, relation: URIRef, value: float) -> Node | None:
+        """The literal of this relation that has the value, so that 4000 and 4000.0 are one term."""
+        for triple in self.graph.triples(None, relation, None):
+            if _equal_numbers(triple.object, Literal(value)):
+                return triple.object
+        return None
+
+    def with_settings(self, settings: FormationSettings) -> ClaimFormer:
+        """The same former with other settings; embeddings are kept."""
+        import copy
+
+        other = copy.copy(self)
+        other.settings = replace(settings)
+        return other
+
+
+_ANNOTATIONS = (
+    "http://www.w3.org/2004/02/skos/core#",
+    "http://purl.org/dc/",
+    "http://www.w3.org/ns/shacl#",
+    "http://xmlns.com/foaf/",
+)
+
+
+def _is_negative(text: str) -> bool:
+    """Whether a text has an odd number of negations."""
+    return len(_NEGATION.findall(text)) % 2 == 1
+
+
+def _number(value: float) -> Literal:
+    return Literal(int(value)) if value.is_integer() else Literal(value)
+
+
+def _equal_numbers(a: Node, b: Node) -> bool:
+    if not (isinstance(a, Literal) and isinstance(b, Literal)):
+        return False
+    try:
+        return math.isclose(float(a), float(b))
+    except (TypeError, ValueError):
+        return False
+
+
+def _words(text: str) -> Counter[str]:
+    """The words of a text and its pairs of neighbouring words, stems by cutting common endings."""
+    words = [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'"))]
+    return Counter([*words, *(f"{a} {b}" for a, b in pairwise(words))])
+
+
+def _stem(word: str) -> str:
+    for ending in ("ations", "ation", "ings", "ing", "ised", "ized", "ises", "izes", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+def _idf(bags: Sequence[Counter[str]]) -> dict[str, float]:
+    counts = Counter(word for bag in bags for word in bag)
+    return {word: math.log(1 + len(bags) / count) for word, count in counts.items()}
+
+
+def _overlap(a: Counter[str], b: Counter[str], weights: dict[str, float]) -> float:
+    """Weighted Dice overlap of two bags, in [0, 1]; a word no exemplar has weighs half of the rarest."""
+    rarest = max(weights.values(), default=1.0) / 2
+
+    def weigh(bag: Iterable[str]) -> float:
+        return sum(weights.get(word, rarest) for word in bag)
+
+    shared = weigh(word for word in a if word in b)
+    total = weigh(a) + weigh(b)
+    return 2 * shared / total if total else 0.0

@@ -1,0 +1,418 @@
+"""From a domain folder to a reasoner: load, close, embed, fuse. Each stage is kept in the run and taken up again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.formation import ClaimFormer, FormationSettings
+from engine.hybrid import Reasoner
+from engine.symbolic import Budget, Closure, load_rules, materialise
+from kg.columns import Columns
+from kg.domain import Domain, load_domain
+from kg.errors import ConfigError, StoreError
+from kg.graph import KnowledgeGraph
+from kg.linking import LabelIndex
+from kg.property_axioms import PropertyAxioms
+from kg.split import Split, split_triples
+
+if TYPE_CHECKING:
+    from embeddings import Embedding, EmbeddingConfig
+    from engine.fusion import ClaimExample, Encoder, FusionConfig, FusionModel
+    from pipelines.run import Run
+
+__all__ = [
+    "BuildConfig",
+    "Embedded",
+    "Fused",
+    "close",
+    "closure_key",
+    "embed",
+    "fuse",
+    "read_former",
+    "reasoner_for",
+    "reasoner_with",
+]
+
+log = logging.getLogger(__name__)
+_C = TypeVar("_C")
+Progress: TypeAlias = Callable[[str, int, int], None]
+Triples: TypeAlias = NDArray[np.int32]
+
+MIN_TRIPLES = 10
+"""Fewer triples between entities than this say nothing about held-out ones."""
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """What a build may be told; a domain's own settings are taken where nothing is given here.
+
+    Args:
+        seed: of every random choice.
+        encoder: a path, a Hugging Face name, or None for the embedded default.
+        examples: number of generated claims to train the fusion model on.
+        embedding, fusion: settings that differ from the defaults, by name.
+    """
+
+    seed: int = 0
+    encoder: str | None = None
+    examples: int = 2000
+    embedding: Mapping[str, Any] = field(default_factory=dict)
+    fusion: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.examples < 20:
+            raise ConfigError(f"Expected at least 20 examples to train on (got {self.examples})")
+
+    @classmethod
+    def of(cls, domain: Domain, **given: Any) -> BuildConfig:
+        """The configuration of a domain, with what is given on top; None means not given."""
+        fusion = dict(domain.settings.get("fusion", {}))
+        base = {name: fusion.pop(name) for name in ("encoder", "examples") if name in fusion}
+        base |= {name: value for name, value in given.items() if value is not None}
+        return cls(embedding=dict(domain.settings.get("embedding", {})), fusion=fusion, **base)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the run's record and for keys."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A trained embedding, the split it was trained and measured on, and the triples of claims that are held out."""
+
+    embedding: Embedding
+    split: Split
+    hidden: Triples
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The trained fusion model and its controls by mode, and the encoder they were made from."""
+
+    models: Mapping[str, FusionModel]
+    encoder: Encoder
+
+
+def close(domain: Domain | str | Path, *, budget: Budget | None = None) -> tuple[Domain, Closure]:
+    """A domain, loaded if it is a folder, and its closure under its own and the built-in rules."""
+    if not isinstance(domain, Domain):
+        domain = load_domain(domain)
+    rules = load_rules(domain.rule_files, root=domain.folder)
+    return domain, materialise(domain.graph, rules, entailment=domain.entailment, budget=budget)
+
+
+def closure_key(closure: Closure) -> str:
+    """A fingerprint of the closure's terms and triples: ids mean the same only where it is equal."""
+    digest = hashlib.sha256("\n".join(closure.graph.dictionary).encode("utf-8", "surrogatepass"))
+    for columns in (closure.graph.asserted, closure.graph.inferred):
+        for array in columns.arrays():
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def settings_of(cls: type[_C], values: Mapping[str, Any], **fixed: Any) -> _C:
+    """A configuration dataclass from a table of a domain file.
+
+    Raises:
+        ConfigError: a key it does not have; the message lists those it has.
+    """
+    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # only called with dataclasses
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"Expected settings of {cls.__name__} ({', '.join(sorted(known))}); got {', '.join(unknown)}")
+    return cls(**{**fixed, **values})
+
+
+def read_former(
+    domain: Domain, closure: Closure, encoder: Encoder | None, *, splits: tuple[str, ...] = ("train",)
+) -> ClaimFormer:
+    """What reads triples from text for a domain: its labels and phrases, and its claims of the given splits."""
+    encode = None if encoder is None else encoder.embed
+    linking = dict(domain.settings.get("linking", {}))
+    forming = settings_of(FormationSettings, linking.pop("formation", {}))
+    labels = LabelIndex(closure.graph, encode=encode, settings=linking or None)
+    learnt = [(c.text, c.triple, c.positive) for c in domain.claims if c.split in splits and c.triple is not None]
+    return ClaimFormer(closure.graph, labels, encode=encode, sentences=learnt, settings=forming)
+
+
+def embed(
+    domain: Domain, closure: Closure, run: Run, config: BuildConfig, progress: Progress | None = None
+) -> Embedded:
+    """Train, measure and calibrate the domain's embedding, or take up the one the run holds.
+
+    It learns from asserted triples between entities. The validation and test triples of the split are not trained on,
+    nor are the triples of development and test claims.
+
+    Raises:
+        ConfigError: the domain has too few triples between entities.
+    """
+    from embeddings import EmbeddingConfig, load_embedding
+    from pipelines.run import key_of
+
+    settings = EmbeddingConfig.from_dict({"seed": config.seed, **config.embedding})
+    every = closure.graph.entity_triples()
+    hidden = np.array(sorted(held_out_triples(domain, closure)), dtype=np.int32).reshape(-1, 3)
+    triples = every[~_among(every, hidden)]
+    if len(triples) < MIN_TRIPLES:
+        raise ConfigError(
+            f"Expected at least {MIN_TRIPLES} triples between entities to train an embedding on (got {len(triples)}); "
+            "ask, check, query and audit need none"
+        )
+    axioms = PropertyAxioms.of(closure.graph)
+    families = [{child, *parents} for child, parents in axioms.parents.items()]
+    split = split_triples(triples, seed=config.seed, inverse=axioms.inverse, leak_groups=families)
+    fingerprint = closure_key(closure)
+
+    def make(folder: Path) -> None:
+        _train_embedding(every, split, settings, folder, fingerprint, len(closure.graph.dictionary), run, progress)
+
+    key = key_of("embedding", fingerprint, settings.to_dict(), hidden.tolist())
+    made = run.stage("embedding", key, make, lambda folder: load_embedding(folder, fingerprint=fingerprint))
+    return Embedded(made, split, hidden)
+
+
+def _train_embedding(
+    every: Triples,
+    split: Split,
+    settings: EmbeddingConfig,
+    folder: Path,
+    fingerprint: str,
+    num_terms: int,
+    run: Run,
+    progress: Progress | None,
+) -> None:
+    from embeddings import brier, calibration_examples, ece, evaluate, fit_calibration, train_embedding
+
+    tick = None if progress is None else partial(progress, "embedding")
+    embedding = train_embedding(
+        split.train, num_terms, settings, validation=split.validation, fingerprint=fingerprint, progress=tick
+    )
+    figures: dict[str, Any] = {"model": settings.model, "train": len(split.train)}
+    if len(split.validation) and len(split.test):
+        triples, labels = calibration_examples(embedding, split.validation, every, seed=settings.seed)
+        calibration = fit_calibration(embedding.score(triples), labels, triples[:, 1])
+        embedding = dataclasses.replace(embedding, calibration=calibration)
+        figures["test"] = evaluate(embedding, split.test, every, device=settings.device).to_dict()
+        triples, labels = calibration_examples(embedding, split.test, every, seed=settings.seed + 1)
+        plausible = embedding.plausibility(triples)
+        figures["test"] |= {"brier": brier(plausible, labels), "ece": ece(plausible, labels)}
+    run.note(embedding=figures)
+    embedding.save(folder)
+
+
+def held_out_triples(domain: Domain, closure: Closure) -> set[tuple[int, int, int]]:
+    """The triples of development and test claims, as term ids: no model is trained on them."""
+    claims = [c.triple for c in domain.claims if c.split != "train" and c.triple is not None]
+    return {ids for triple in claims if (ids := closure.graph.encode(triple)) is not None}
+
+
+def _among(triples: Triples, others: Triples) -> NDArray[np.bool_]:
+    """Whether each triple is among the others; shape (num_triples,)."""
+    known = {tuple(row) for row in others.tolist()}
+    return np.array([tuple(row) in known for row in triples.tolist()], dtype=bool)
+
+
+# Fusion ---------------------------------------------------------------------------------------------------------
+
+
+def fuse(
+    domain: Domain,
+    closure: Closure,
+    embedded: Embedded,
+    run: Run,
+    config: BuildConfig,
+    progress: Progress | None = None,
+    *,
+    modes: tuple[str, ...] = ("fusion", "text only"),
+) -> Fused:
+    """Train and measure the fusion model and its controls, or take up those the run holds.
+
+    The models learn from claims made from the closure of the training triples, in the phrasings of the schema, and from
+    the domain's train claims. Nothing held out is shown to them, as a claim or as evidence.
+    """
+    from engine.fusion import load_fusion, resolve_encoder
+    from pipelines.run import key_of
+
+    encoder = resolve_encoder(config.encoder)
+    settings = fusion_settings(config)
+    data = _fusion_data(domain, closure, embedded, config)
+    load = partial(load_fusion, closure=closure, embedding=embedded.embedding, encoder=encoder)
+    models = {}
+    for mode in modes:
+        chosen = dataclasses.replace(settings, mode=mode)
+        name = f"fusion-{mode.replace(' ', '-')}"
+        key = key_of(name, closure_key(closure), chosen.to_dict(), config.to_dict(), encoder.fingerprint, data.key)
+        make = partial(_train_fusion, closure, embedded, encoder, chosen, data, progress)
+        models[mode] = run.stage(name, key, make, load)
+    if not {f"fusion-{mode.replace(' ', '-')}" for mode in modes} <= set(run.reused) or run.metric("fusion") is None:
+        tables = [_table(title, models, examples, data) for title, examples in data.tests.items()]
+        run.note(fusion={"tables": tables})
+    return Fused(models, encoder)
+
+
+def fusion_settings(config: BuildConfig) -> FusionConfig:
+    """The fusion model's configuration in a build."""
+    from engine.fusion import FusionConfig
+
+    return FusionConfig.from_dict({"seed": config.seed, **config.fusion})
+
+
+@dataclass(frozen=True)
+class _FusionData:
+    """Claims to train, to stop and calibrate by, and to measure on; and the triples no evidence may show."""
+
+    train: list[ClaimExample]
+    validation: list[ClaimExample]
+    tests: dict[str, list[ClaimExample]]
+    hidden: frozenset[tuple[int, int, int]]
+
+    @property
+    def key(self) -> str:
+        """A fingerprint of all of it."""
+        from pipelines.run import key_of
+
+        sets = [self.train, self.validation, *self.tests.values()]
+        return key_of([[(e.text, e.triple, e.label) for e in examples] for examples in sets], sorted(self.hidden))
+
+
+def _fusion_data(domain: Domain, closure: Closure, embedded: Embedded, config: BuildConfig) -> _FusionData:
+    from engine.fusion import generate_examples
+
+    split = embedded.split
+    parts = [embedded.hidden, split.validation, split.test]
+    hidden = frozenset((int(s), int(p), int(o)) for part in parts for s, p, o in part)
+    seen = _closure_without(closure, hidden)
+    about = [tuple(row) for row in seen.entity_triples(inferred=True).tolist()]
+    make = partial(generate_examples, closure)
+    train = make(count=config.examples, seed=config.seed, held_out=hidden, about=about)
+    few = max(config.examples // 8, 20)
+    # A held-out claim is about a triple the models never saw, or about the change of one.
+    validation = make(count=few, seed=config.seed + 1, about=split.validation.tolist()) if len(split.validation) else []
+    test = make(count=2 * few, seed=config.seed + 2, about=split.test.tolist()) if len(split.test) else []
+    written = {s: _written(domain, closure, s) for s in ("train", "dev", "test")}
+    tests = {"Held-out claims made from test triples": test, "Hand-written test claims": written["test"]}
+    return _FusionData(
+        [*train, *written["train"]],
+        [*validation, *written["dev"]],
+        {title: examples for title, examples in tests.items() if examples},
+        hidden,
+    )
+
+
+def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]]) -> KnowledgeGraph:
+    """The graph of the closure of the asserted triples that are not hidden: what follows from hidden ones is left out."""
+    graph = closure.graph
+    s, p, o = graph.asserted.arrays()
+    keep = ~_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
+    rest = type(graph)(graph.dictionary, Columns.from_arrays(s[keep], p[keep], o[keep]), prefixes=graph.prefixes)
+    return materialise(rest, closure.ruleset, entailment="none").graph
+
+
+def _written(domain: Domain, closure: Closure, split: str) -> list[ClaimExample]:
+    """Hand-written claims whose verdict makes them true or false, as examples."""
+    from engine.fusion import ClaimExample
+
+    made = []
+    for claim in domain.claims:
+        ids = None if claim.triple is None else closure.graph.encode(claim.triple)
+        if claim.split == split and ids is not None and claim.verdict in ("entailed", "contradicted"):
+            label = float(claim.verdict == "entailed")
+            made.append(ClaimExample(claim.text, ids, label, "hand-written", not claim.positive))
+    return made
+
+
+def _train_fusion(
+    closure: Closure,
+    embedded: Embedded,
+    encoder: Encoder,
+    settings: FusionConfig,
+    data: _FusionData,
+    progress: Progress | None,
+    folder: Path,
+) -> None:
+    from engine.fusion import save_fusion, train_fusion
+
+    tick = None if progress is None else partial(progress, settings.mode)
+    model = train_fusion(
+        data.train,
+        closure,
+        embedded.embedding,
+        encoder,
+        settings,
+        validation=data.validation,
+        hidden=data.hidden,
+        progress=tick,
+    )
+    save_fusion(model, folder, validation=data.validation, hidden=data.hidden)
+
+
+def _table(
+    title: str, models: Mapping[str, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
+) -> dict[str, Any]:
+    """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
+    from engine.fusion import compare, evaluate_fusion, predict_logits
+
+    measure = partial(evaluate_fusion, examples=examples, hidden=data.hidden)
+    rows = [{"mode": mode, **measure(model, mode=mode).to_dict()} for mode, model in models.items()]
+    if "shuffled graph" not in models:
+        shuffled = measure(models["fusion"], mode="shuffled graph").to_dict()
+        rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
+    note = "Trained on neither these claims nor their triples."
+    if "text only" in models:
+        p = [_sigmoid(predict_logits(models[m], examples, mode=m, hidden=data.hidden)) for m in ("fusion", "text only")]
+        note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
+    return {"title": title, "rows": rows, "note": note}
+
+
+def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
+
+
+# Reasoner -------------------------------------------------------------------------------------------------------
+
+
+def reasoner_with(domain: Domain, closure: Closure, fused: Fused | None, encoder: Encoder | None = None) -> Reasoner:
+    """The reasoner of a domain, with the fusion model's calibrated plausibility where there is one."""
+    scorer = None
+    if fused is not None:
+        from engine.fusion import Scorer
+
+        scorer = Scorer(fused.models["fusion"])
+        encoder = fused.encoder
+    return Reasoner(closure, former=read_former(domain, closure, encoder), scorer=scorer)
+
+
+def reasoner_for(
+    domain: Domain, closure: Closure, run_folder: Path, *, encoder: str | None = None, required: bool = False
+) -> Reasoner:
+    """The reasoner of a domain with the models of a run folder, or without a model where the run has none.
+
+    Raises:
+        StoreError: `required`, and the folder holds no fusion model of this closure.
+    """
+    from embeddings import load_embedding
+    from engine.fusion import load_fusion, resolve_encoder
+
+    found = resolve_encoder(encoder)
+    folders = run_folder / "embedding", run_folder / "fusion-fusion"
+    try:
+        if not all(folder.is_dir() for folder in folders):
+            raise StoreError(f"Expected a trained model in {run_folder}; make one with `noesis train`")
+        embedding = load_embedding(folders[0], fingerprint=closure_key(closure))
+        model = load_fusion(folders[1], closure=closure, embedding=embedding, encoder=found)
+    except StoreError as error:
+        if required:
+            raise
+        log.info("no plausibility: %s", error)
+        return reasoner_with(domain, closure, None, found)
+    return reasoner_with(domain, closure, Fused({"fusion": model}, found))

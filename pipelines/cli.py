@@ -1,0 +1,352 @@
+"""The command `noesis`: parse, call, print, exit code. Nothing heavy is imported before a command needs it.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done and conforming, 1 a violation or a contradicted
+claim, 2 bad input or usage, 3 not supported, 4 a budget ran out and the result is incomplete.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from engine.hybrid import Reasoner
+    from engine.symbolic import Budget, Closure
+    from engine.verdict import Verdict
+    from kg.domain import Domain
+
+__all__ = ["app", "main"]
+
+DONE, VIOLATED, BAD_INPUT, UNSUPPORTED, INCOMPLETE = range(5)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Load domain graphs, close them under rules, and answer claims with verdicts and proofs.",
+)
+
+Folder = Annotated[Path, typer.Argument(help="A domain folder: RDF files, rules (*.srl), optionally domain.toml.")]
+RunFolder = Annotated[Path | None, typer.Option("--run", help="The run folder; default runs/NAME of the domain.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", help="Budget of the closure, in seconds.", min=0.001)]
+Encoder = Annotated[
+    str | None, typer.Option("--encoder", help="A path or a Hugging Face name; default: the embedded encoder.")
+]
+
+
+class Severity(enum.StrEnum):
+    """From which severity on an audit fails."""
+
+    violation = "violation"
+    warning = "warning"
+    info = "info"
+    never = "never"
+
+
+@app.command()
+def ask(
+    folder: Folder,
+    claims: Annotated[list[str], typer.Argument(help="One or more claims in plain English.")],
+    run: RunFolder = None,
+    encoder: Encoder = None,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Answer claims in plain English with verdicts, proofs and refutations."""
+    domain, closure = _close(folder, seconds)
+    reasoner = _reasoner(domain, closure, run, encoder)
+    _show_verdicts(reasoner.ask_many(claims), as_json)
+
+
+@app.command()
+def check(
+    folder: Folder,
+    terms: Annotated[
+        list[str] | None, typer.Argument(help="Subject, predicate and object, as compact names or IRIs.")
+    ] = None,
+    deny: Annotated[bool, typer.Option("--deny", help="Claim that the triple does not hold.")] = False,
+    file: Annotated[Path | None, typer.Option("--file", help="RDF file whose triples are the claims.")] = None,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Check a triple, or all triples of a file, against the closure."""
+    from engine.hybrid import Reasoner
+
+    terms = terms or []
+    if (len(terms) != 3) == (file is None):
+        _fail("Expected either subject, predicate and object, or --file", BAD_INPUT)
+    _, closure = _close(folder, seconds)
+    reasoner = Reasoner(closure)
+    triples: Iterable[Any] = [terms]
+    if file is not None:
+        from kg.load import load_graph
+
+        triples = list(load_graph(file).triples())
+    _show_verdicts(reasoner.check_many(triples, positive=not deny), as_json)
+
+
+@app.command()
+def query(
+    folder: Folder,
+    sparql: Annotated[str, typer.Argument(help="A SPARQL SELECT query; the graph's prefixes are declared.")],
+    asserted: Annotated[bool, typer.Option("--asserted", help="Leave inferred triples out.")] = False,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Run a SPARQL SELECT over asserted and inferred triples."""
+    from kg.query import select
+
+    _, closure = _close(folder, seconds)
+    table = select(closure.graph, sparql, inferred=not asserted)
+    shown = [["" if term is None else closure.graph.curie(term) for term in row] for row in table.rows]
+    if as_json:
+        _print_json([dict(zip(table.variables, row, strict=True)) for row in shown])
+    else:
+        for row in [list(table.variables), *shown]:
+            typer.echo("\t".join(_inert(cell) for cell in row))
+
+
+@app.command()
+def materialise(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the closure here; syntax by suffix.")] = None,
+    inferred_only: Annotated[bool, typer.Option("--inferred-only", help="Write inferred triples alone.")] = False,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Close a domain under its rules and say what was inferred."""
+    from pipelines.describe import describe_closure, describe_rules
+
+    domain, closure = _close(folder, seconds)
+    figures = {**describe_closure(domain, closure), "by rule": describe_rules(closure)}
+    if out is not None:
+        from kg.save import save_graph
+
+        graph = closure.graph
+        save_graph(
+            type(graph)(graph.dictionary, graph.inferred, prefixes=graph.prefixes) if inferred_only else graph, out
+        )
+    if as_json:
+        _print_json(figures)
+    else:
+        for name, value in figures.items():
+            if not isinstance(value, dict):
+                typer.echo(f"{name}: {value}")
+        for name, value in figures["by rule"].items():
+            typer.echo(f"  {value:>8}  {_inert(name)}")
+    raise typer.Exit(INCOMPLETE if closure.incomplete else DONE)
+
+
+@app.command()
+def audit(
+    folder: Folder,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="Exit with 1 from this severity on.")
+    ] = Severity.violation,
+    limit: Annotated[
+        int, typer.Option("--limit", help="Show at most this many; the total is always given.", min=0)
+    ] = 50,
+    proofs: Annotated[bool, typer.Option("--proofs/--no-proofs", help="Show why each is violated.")] = True,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """List the violations of the domain's constraints, each with its proof."""
+    from engine.symbolic import audit as find_violations
+    from pipelines.describe import describe_violation
+
+    _, closure = _close(folder, seconds)
+    found = find_violations(closure)
+    shown = [describe_violation(closure, violation) for violation in found.violations[:limit]]
+    if as_json:
+        _print_json({"total": len(found.violations), "incomplete": closure.incomplete, "violations": shown})
+    else:
+        typer.echo(
+            f"{len(found.violations)} violations"
+            + (f", {len(shown)} shown" if len(shown) < len(found.violations) else "")
+        )
+        for entry in shown:
+            typer.echo(f"\n{entry['severity']}: {_inert(entry['message'])} [{_inert(entry['rule'])}]")
+            if proofs:
+                typer.echo("\n".join(f"  {_inert(line)}" for line in entry["proof"].splitlines()))
+    order = ["info", "warning", "violation"]
+    failing = fail_on is not Severity.never and any(
+        order.index(str(v.severity)) >= order.index(fail_on.value) for v in found.violations
+    )
+    raise typer.Exit(VIOLATED if failing else INCOMPLETE if closure.incomplete else DONE)
+
+
+@app.command()
+def embed(
+    folder: Folder, run: RunFolder = None, seed: int = 0, as_json: AsJson = False, seconds: Seconds = None
+) -> None:
+    """Train, measure and calibrate the embedding of a domain; kept in the run folder."""
+    from pipelines import build
+    from pipelines.run import Run
+
+    domain, closure = _close(folder, seconds)
+    config = build.BuildConfig.of(domain, seed=seed)
+    target = Run(run or _default_run(domain), config.to_dict())
+    with _progress() as progress:
+        build.embed(domain, closure, target, config, progress)
+    target.save()
+    _show_metrics(target.metric("embedding"), as_json)
+
+
+@app.command()
+def train(
+    folder: Folder,
+    run: RunFolder = None,
+    encoder: Encoder = None,
+    seed: int = 0,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Train the fusion model of a domain (and its embedding, where the run has none) and measure it."""
+    from pipelines import build
+    from pipelines.run import Run
+
+    domain, closure = _close(folder, seconds)
+    config = build.BuildConfig.of(domain, seed=seed, encoder=encoder)
+    target = Run(run or _default_run(domain), config.to_dict())
+    with _progress() as progress:
+        embedded = build.embed(domain, closure, target, config, progress)
+        build.fuse(domain, closure, embedded, target, config, progress)
+    target.save()
+    _show_metrics(target.metric("fusion"), as_json)
+
+
+@app.command()
+def demo(
+    folder: Folder,
+    run: RunFolder = None,
+    encoder: Encoder = None,
+    seed: int = 0,
+) -> None:
+    """The whole way on one domain: load, close, audit, embed, fuse, answer; leaves a run folder and a page."""
+    from pipelines.demo import run_demo
+
+    run_demo(folder, run, seed=seed, encoder=encoder, console=_console(), progress=_progress)
+
+
+def main() -> NoReturn:
+    """The entry point of the `noesis` command: errors of ours become one line and an exit code."""
+    from kg.errors import BudgetError, NoesisError, NotSupportedError, UnsupportedRuleError
+
+    _quiet()
+    try:
+        app(standalone_mode=True)
+    except (NotSupportedError, UnsupportedRuleError) as error:
+        _fail(str(error), UNSUPPORTED)
+    except BudgetError as error:
+        _fail(str(error), INCOMPLETE)
+    except NoesisError as error:
+        _fail(str(error), BAD_INPUT)
+    except OSError as error:
+        _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_INPUT)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    raise SystemExit(DONE)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"noesis: {_inert(message)}", err=True)
+    raise SystemExit(code)
+
+
+def _quiet() -> None:
+    """Warnings of ours as one line each on stderr; libraries' own chatter is left out."""
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="noesis: %(message)s")
+    for package in ("kg", "engine", "embeddings", "pipelines"):
+        logging.getLogger(package).setLevel(logging.WARNING)
+
+
+def _close(folder: Path, seconds: float | None) -> tuple[Domain, Closure]:
+    from engine.symbolic import Budget
+    from pipelines.build import close
+
+    budget: Budget | None = None if seconds is None else Budget(seconds=seconds)
+    return close(folder, budget=budget)
+
+
+def _default_run(domain: Domain) -> Path:
+    return Path("runs") / domain.name
+
+
+def _reasoner(domain: Domain, closure: Closure, run: Path | None, encoder: str | None) -> Reasoner:
+    """A reasoner for claims in text, with the models of the run folder where it has some for this closure."""
+    from pipelines.build import reasoner_for
+
+    return reasoner_for(domain, closure, run or _default_run(domain), encoder=encoder, required=run is not None)
+
+
+def _show_verdicts(verdicts: Iterable[Verdict], as_json: bool) -> NoReturn:
+    verdicts = list(verdicts)
+    if as_json:
+        _print_json([verdict.to_dict() for verdict in verdicts])
+    else:
+        typer.echo("\n\n".join(_inert_lines(str(verdict)) for verdict in verdicts))
+    raise typer.Exit(VIOLATED if any(verdict.word == "contradicted" for verdict in verdicts) else DONE)
+
+
+def _show_metrics(metrics: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(metrics)
+    else:
+        from pipelines.describe import metric_lines
+
+        typer.echo("\n".join(metric_lines(metrics)))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _inert(text: str) -> str:
+    """The text without control and bidirectional-override characters, which could act on a terminal."""
+    return "".join(c if c.isprintable() or c in "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _inert_lines(text: str) -> str:
+    return "\n".join(_inert(line) for line in text.split("\n"))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+class _progress:  # noqa: N801  # used like a function: `with _progress() as tick`
+    """A progress bar on stderr; `tick(stage, done, total)` moves it. Nothing is drawn where stderr is no terminal."""
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bar = Progress(console=Console(stderr=True, markup=False), transient=True)
+        self._tasks: dict[str, Any] = {}
+        self._bar.start()
+        return self._tick
+
+    def _tick(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(self._tasks[stage], completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a closure, a violation and a set of figures look like as plain values, for the screen and for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.symbolic import Closure, Violation
+    from kg.domain import Domain
+
+__all__ = ["describe_closure", "describe_rules", "describe_violation", "metric_lines"]
+
+
+def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
+    """Counts of what was loaded and inferred, in reading order."""
+    graph = closure.graph
+    return {
+        "files": len(graph.sources),
+        "asserted triples": len(graph.asserted),
+        "terms": len(graph.dictionary),
+        "rules": len(closure.rules.rules),
+        "constraints": len(closure.rules.constraints),
+        "built-in rule set": domain.entailment,
+        "inferred triples": len(graph.inferred),
+        "violations": len(closure.violations),
+        "complete": "yes" if closure.incomplete is None else f"no: {closure.incomplete}",
+    }
+
+
+def describe_rules(closure: Closure) -> dict[str, int]:
+    """Inferred triples by the rule that first added them, most first."""
+    return dict(closure.statistics.by_rule)
+
+
+def describe_violation(closure: Closure, violation: Violation) -> dict[str, Any]:
+    """One violation with rule, severity, message in labels, and proof in words."""
+    rule = violation.constraint
+    return {
+        "severity": str(violation.severity),
+        "rule": rule.name,
+        "iri": str(rule.iri) if rule.iri is not None else None,
+        "comment": rule.comment,
+        "source": rule.source,
+        "message": violation.message,
+        "proof": violation.proof.text(closure.graph),
+    }
+
+
+def metric_lines(metrics: Any, indent: str = "") -> Iterator[str]:
+    """Nested figures as `name: value` lines, nested ones indented, floats with three decimals."""
+    if not isinstance(metrics, dict):
+        yield f"{indent}{metrics}"
+        return
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from metric_lines(value, indent + "  ")
+        else:
+            yield f"{indent}{name}: {value:.3f}" if isinstance(value, float) else f"{indent}{name}: {value}"

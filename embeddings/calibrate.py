@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Calibration", "Curve", "brier", "calibration_examples", "ece", "fit_calibration"]
 
 METHODS = ("platt", "temperature", "isotonic")
-_BEND = 8.0  # log-odds from which a curve bends towards ±12, where sigmoids would round to exactly 0 or 1
+_BEND = 8.0  # log-odds from which a curve grows by logarithm: sigmoids soon round to 0 or 1, where ranks would tie
 _LEAST_SLOPE = 0.05  # log-odds per standard deviation of the scores: keeps a useless score's curve rising
 _STEP_WEIGHT = 0.98  # of an isotonic curve's steps, which alone are flat between their jumps
 _PRIOR = 1.0  # weight of the pull of Platt's slope towards 1 per standard deviation, in examples
@@ -231,7 +231,8 @@ def _fit(scores: NDArray[np.float64], truth: NDArray[np.bool_], method: str, off
 
 def _platt(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
     """Newton's method on the two parameters, over standardised scores; the slope never falls below `_LEAST_SLOPE`."""
-    mean, spread = float(scores.mean()), float(scores.std()) or 1.0
+    mean = float(scores.mean())
+    spread = max(float(scores.std()), 1e-3 * (1 + abs(mean)))  # less is rounding, not information
     features = np.stack([(scores - mean) / spread, np.ones_like(scores)], axis=1)
     true, false = int(truth.sum()), int((~truth).sum())
     target = np.where(truth, (true + 1) / (true + 2), 1 / (false + 2))
@@ -253,7 +254,7 @@ def _platt(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
 def _temperature(scores: NDArray[np.float64], truth: NDArray[np.bool_], offset: float) -> Curve:
     """The temperature of least log loss, by golden section over its logarithm, where the loss has one minimum."""
     odds = scores + offset
-    spread = float(np.abs(odds).mean()) or 1.0
+    spread = max(float(np.abs(odds).mean()), 1e-3 * (1 + abs(offset)))
 
     def loss(log_slope: float) -> float:
         return float(np.logaddexp(0.0, np.where(truth, -1.0, 1.0) * math.exp(log_slope) * odds).sum())
@@ -288,9 +289,9 @@ def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bent(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds as they are up to ±8, then rising ever slower towards ±12; smooth and strictly increasing."""
+    """Log-odds as they are up to ±8, from there their logarithm; smooth and strictly increasing."""
     beyond = np.maximum(np.abs(odds) - _BEND, 0.0)
-    return np.asarray(np.where(beyond > 0, np.sign(odds) * (_BEND + beyond / (1 + beyond / 4)), odds))
+    return np.asarray(np.where(beyond > 0, np.sign(odds) * (_BEND + np.log1p(4 * beyond) / 4), odds))
 
 
 def _curve_values(curve: Curve) -> dict[str, Any]:

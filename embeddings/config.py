@@ -41,7 +41,7 @@ class EmbeddingConfig:
     """Adam's step at the start; it falls linearly to a twentieth in the last epoch."""
     num_negatives: int | None = None
     """Negative samples: entities shared by a batch for TransE and RotatE (None: 256), else per triple (None: 16)."""
-    margin: float = 9.0
+    margin: float = 6.0
     """γ of the loss (RotatE paper, equation 5), if it has one; entities start about this far apart."""
     adversarial_temperature: float = 1.0
     """α, weight of hard negatives (RotatE paper, equation 4); 0 weighs all alike. Only for the NSSA loss."""

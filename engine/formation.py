@@ -38,8 +38,12 @@ if TYPE_CHECKING:
 __all__ = ["ClaimFormer", "Exemplar", "Formation", "FormationSettings"]
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
+_NO_DENIAL = re.compile(
+    r"\b(?:no|not|nothing|never) (?:more|less|fewer|later|earlier|longer|higher|lower|only|just|exceed\w*|to exceed)\b",
+    re.IGNORECASE,
+)
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|nor|neither|cannot|without|nothing)\b|n't\b|n’t\b|\b(?:fails?|failed) to\b|\bfar from\b|"
+    r"\b(?:not|never|no|nobody|nor|neither|cannot|without|nothing)\b|n't\b|n’t\b|\b(?:fails?|failed) to\b|\bfar from\b|"
     r"\b(?:untrue|false|incorrect|wrong|myth)\b(?=.*\bthat\b)",
     re.IGNORECASE,
 )
@@ -55,17 +59,19 @@ class FormationSettings:
 
     Args:
         threshold: least score of a candidate, in [0, 1]; below it the relation is not recognised.
-        lexical: share of the word overlap in the likeness, in [0, 1]; the rest is the encoder's cosine.
-        type_bonus: added for each end whose kind fits the relation's domain or range.
-        polarity_penalty: taken off where text and exemplar differ in having a negation.
+        lexical: share of the words in the likeness, in [0, 1]; the rest is the encoder's cosine.
+        regression: share of the regression in the score, in [0, 1]; the rest is the nearest exemplar's likeness.
+        ridge: penalty of the regression; larger values trust single exemplars less.
+        type_bonus: what an end loses whose kind does not fit the relation's domain or range.
         ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
         units: what a number is multiplied by where one of these words follows it; a domain says its own.
     """
 
     threshold: float = 0.45
     lexical: float = 0.45
+    regression: float = 0.5
+    ridge: float = 0.3
     type_bonus: float = 0.08
-    polarity_penalty: float = 0.06
     ambiguity_margin: float = 0.02
     units: Mapping[str, float] = field(default_factory=dict)
 
@@ -119,6 +125,54 @@ class _Ends(NamedTuple):
     words: tuple[str, str]
 
 
+class _Reading(NamedTuple):
+    """What a wording states. `turned`: it has a negation and asserts, or has none and denies."""
+
+    relation: URIRef
+    head_first: bool
+    turned: bool
+
+
+class _Space:
+    """Texts as unit vectors whose products are likeness: encoder embedding and weighted words side by side.
+
+    Args:
+        texts: the texts that fix the words' weights (inverse document frequency).
+        encode: the encoder; None leaves the words alone.
+        lexical: share of the words in the likeness, in [0, 1].
+    """
+
+    def __init__(self, texts: Sequence[str], encode: Encode | None, lexical: float) -> None:
+        self._encode, self._share = encode, lexical if encode is not None else 1.0
+        bags = [_words(text) for text in texts]
+        counts = Counter(word for bag in bags for word in bag)
+        self._columns = {word: at for at, word in enumerate(counts)}
+        self._idf = np.array([math.log(1 + len(bags) / count) for count in counts.values()])
+        self.rows = self.embed(texts)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The vectors of texts; shape (num_texts, dim)."""
+        words = np.zeros((len(texts), len(self._columns)))
+        length = np.zeros(len(texts))
+        unseen = self._idf.max(initial=1.0)
+        for row, text in enumerate(texts):
+            for word, count in _words(text).items():
+                at = self._columns.get(word)
+                weight = count * (unseen / 2 if at is None else self._idf[at])
+                length[row] += weight**2
+                if at is not None:
+                    words[row, at] = weight
+        words *= math.sqrt(self._share) / np.sqrt(np.maximum(length, 1e-12))[:, None]
+        if self._encode is None:
+            return words
+        meaning = math.sqrt(1 - self._share) * self._encode(list(texts)).astype(np.float64)
+        return np.concatenate([meaning, words], axis=1)
+
+    def likeness(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Products with the texts of the space, in [-1, 1]; shape (num_vectors, num_texts)."""
+        return np.asarray(vectors @ self.rows.T)
+
+
 class ClaimFormer:
     """Reads candidate triples from sentences about one graph.
 
@@ -145,9 +199,6 @@ class ClaimFormer:
         phrases = [exemplar for relation in self.relations for exemplar in self._phrases(relation)]
         learnt = [made for text, triple, positive in sentences for made in self._from_sentence(text, triple, positive)]
         self.exemplars: tuple[Exemplar, ...] = tuple(dict.fromkeys([*phrases, *learnt]))
-        self._bags = [_words(exemplar.text) for exemplar in self.exemplars]
-        self._weights = _idf(self._bags)
-        self._negated = np.array([_is_negative(exemplar.text) for exemplar in self.exemplars], dtype=bool)
 
     @cached_property
     def relations(self) -> tuple[URIRef, ...]:
@@ -168,10 +219,11 @@ class ClaimFormer:
         unlinked = self.labels.unlinked(text)
         arguments = self._arguments(text, mentions)
         pairs = list(self._pairs(arguments))
-        masked = [self._masked(text, first, second, arguments) for first, second in pairs]
-        likeness = self.likeness(masked)
+        if not pairs or not self.exemplars:
+            return Formation((), mentions, unlinked)
+        masked = [self._masked(text, first, second) for first, second in pairs]
         scored: list[Candidate] = []
-        for pair, sentence, scores in zip(pairs, masked, likeness, strict=True):
+        for pair, sentence, scores in zip(pairs, masked, self._scores(masked), strict=True):
             scored += self._candidates(*pair, _is_negative(sentence), scores)
         best: dict[tuple[Triple, bool], Candidate] = {}
         for candidate in sorted(scored, key=lambda c: (-c.score, str(c.triple), not c.positive)):
@@ -288,57 +340,65 @@ class ClaimFormer:
             for head, tail in ((first, second), (second, first)):
                 same = tail.term == triple.object or _equal_numbers(tail.term, triple.object)
                 if head.term == triple.subject and same and isinstance(triple.predicate, URIRef):
-                    masked = self._masked(text, first, second, arguments)
+                    masked = self._masked(text, first, second)
                     return [Exemplar(masked, triple.predicate, head is first, positive)]
         return []
 
-    def _masked(self, text: str, first: _Argument, second: _Argument, others: Sequence[_Argument]) -> str:
-        """The text with the two arguments as kind and letter; things named besides them stand as their kind."""
-        spans = {(a.start, a.end): a.kind for a in others}
-        spans[first.start, first.end] = f"{first.kind} A"
-        spans[second.start, second.end] = f"{second.kind} B"
-        out, at = [], 0
-        for (start, end), word in sorted(spans.items()):
-            if start >= at:
-                out += [text[at:start], word]
-                at = end
-        return "".join([*out, text[at:]]).strip()
+    @staticmethod
+    def _masked(text: str, first: _Argument, second: _Argument) -> str:
+        """The text with its two arguments as kind and letter."""
+        between = text[first.end : second.start]
+        return f"{text[: first.start]}{first.kind} A{between}{second.kind} B{text[second.end :]}".strip()
 
     # Scores -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _vectors(self) -> NDArray[np.float32] | None:
-        """Embeddings of the exemplars, shape (num_exemplars, dim)."""
-        return None if self.encode is None else self.encode([exemplar.text for exemplar in self.exemplars])
+    def _space(self) -> _Space:
+        return _Space([exemplar.text for exemplar in self.exemplars], self.encode, self.settings.lexical)
 
-    def likeness(self, masked: Sequence[str]) -> NDArray[np.float64]:
-        """How alike masked texts are to the exemplars, in [0, 1]; shape (num_texts, num_exemplars)."""
-        bags = [_words(text) for text in masked]
-        rows = [[_overlap(bag, other, self._weights) for other in self._bags] for bag in bags]
-        words = np.array(rows, dtype=np.float64).reshape(len(masked), len(self._bags))
-        if self._vectors is None or self.encode is None or not len(masked):
-            return words
-        cosine = self.encode(list(masked)) @ self._vectors.T
-        share = self.settings.lexical
-        return np.asarray(share * words + (1 - share) * np.clip(cosine, 0, 1), dtype=np.float64)
+    @cached_property
+    def _readings(self) -> tuple[list[_Reading], NDArray[np.int64]]:
+        """What the exemplars state, without repeats, and for each exemplar the number of its reading."""
+        every = [_Reading(e.relation, e.head_first, e.positive == _is_negative(e.text)) for e in self.exemplars]
+        numbers = {reading: number for number, reading in enumerate(dict.fromkeys(every))}
+        return list(numbers), np.array([numbers[reading] for reading in every], dtype=np.int64)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """Kernel ridge regression from the exemplars to their readings; shape (num_exemplars, num_readings)."""
+        readings, number = self._readings
+        kernel = self._space.likeness(self._space.rows)
+        targets = np.eye(len(readings))[number]
+        return np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+
+    def _scores(self, masked: Sequence[str]) -> NDArray[np.float64]:
+        """How well masked texts fit each reading, about in [0, 1]; shape (num_texts, num_readings).
+
+        The mean of the likeness to the nearest exemplar of the reading, which says whether the wording is known at
+        all, and of the regression, which tells apart wordings that are alike and mean different things.
+        """
+        likeness = self._space.likeness(self._space.embed(masked))
+        readings, number = self._readings
+        nearest = np.full((len(masked), len(readings)), 0.0)
+        np.maximum.at(nearest.T, number, likeness.T)
+        share = self.settings.regression
+        return np.asarray((1 - share) * nearest + share * (likeness @ self._weights), dtype=np.float64)
 
     def _candidates(
-        self, first: _Argument, second: _Argument, negative: bool, likeness: NDArray[np.float64]
+        self, first: _Argument, second: _Argument, negative: bool, scores: NDArray[np.float64]
     ) -> Iterator[Candidate]:
-        """The candidates of one pair: each exemplar's relation between its ends, as far as they can be its ends."""
-        scores = likeness - self.settings.polarity_penalty * (self._negated != negative)
+        """The candidates of one pair: each reading between its ends, as far as they can be its ends."""
         linked = min(first.link_score, second.link_score)
-        for at in np.argsort(-scores, kind="stable")[:40]:
-            exemplar = self.exemplars[int(at)]
-            head, tail = (first, second) if exemplar.head_first else (second, first)
-            wants_number = self._ends(exemplar.relation).words[1] == "number"
+        for at in np.argsort(-scores, kind="stable")[:20]:
+            reading = self._readings[0][int(at)]
+            head, tail = (first, second) if reading.head_first else (second, first)
+            wants_number = self._ends(reading.relation).words[1] == "number"
             if isinstance(head.term, Literal) or (tail.kind == "number") != wants_number:
                 continue
-            positive = exemplar.positive == (bool(self._negated[at]) == negative)
-            fits = self._fit(exemplar.relation, head, tail)
+            fits = self._fit(reading.relation, head, tail)
             score = (float(scores[at]) + self.settings.type_bonus * (fits - 2)) * (0.8 + 0.2 * linked)
-            triple = Triple(head.term, exemplar.relation, self._literal(exemplar.relation, tail.term))
-            yield Candidate(triple, positive, min(max(score, 0.0), 1.0), exemplar.text)
+            triple = Triple(head.term, reading.relation, self._literal(reading.relation, tail.term))
+            yield Candidate(triple, reading.turned == negative, min(max(score, 0.0), 1.0))
 
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
@@ -385,7 +445,7 @@ _ANNOTATIONS = (
 
 def _is_negative(text: str) -> bool:
     """Whether a text has an odd number of negations."""
-    return len(_NEGATION.findall(text)) % 2 == 1
+    return len(_NEGATION.findall(_NO_DENIAL.sub(" ", text))) % 2 == 1
 
 
 def _number(value: float) -> Literal:
@@ -412,20 +472,3 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
     return word
-
-
-def _idf(bags: Sequence[Counter[str]]) -> dict[str, float]:
-    counts = Counter(word for bag in bags for word in bag)
-    return {word: math.log(1 + len(bags) / count) for word, count in counts.items()}
-
-
-def _overlap(a: Counter[str], b: Counter[str], weights: dict[str, float]) -> float:
-    """Weighted Dice overlap of two bags, in [0, 1]; a word no exemplar has weighs half of the rarest."""
-    rarest = max(weights.values(), default=1.0) / 2
-
-    def weigh(bag: Iterable[str]) -> float:
-        return sum(weights.get(word, rarest) for word in bag)
-
-    shared = weigh(word for word in a if word in b)
-    total = weigh(a) + weigh(b)
-    return 2 * shared / total if total else 0.0

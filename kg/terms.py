@@ -56,7 +56,11 @@ def term_from_key(key: str) -> Node:
     end = key.rindex('"')
     text, suffix = key[1:end], key[end + 1 :]
     if suffix.startswith("@"):
-        return Literal(text, lang=suffix[1:])
+        language, mark, _ = suffix[1:].partition("--")
+        literal = Literal(text, lang=language)
+        if mark:
+            literal._language = suffix[1:]  # RDF 1.2 `@en--ltr`: rdflib has no constructor for a direction
+        return literal
     if suffix.startswith("^^<"):
         return Literal(text, datatype=URIRef(suffix[3:-1]), normalize=False)
     return Literal(text)

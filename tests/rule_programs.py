@@ -28,11 +28,11 @@ from engine.symbolic.rules import (
 from kg.terms import Triple
 
 EX = "https://example.org/"
-INDIVIDUALS = [URIRef(EX + name) for name in "abcd"]
+INDIVIDUALS = [URIRef(EX + name) for name in "abc"]
 LITERALS = [Literal(1), Literal(2), Literal("x")]
 LEVELS = 3
-PREDICATES = [[URIRef(f"{EX}p{level}{n}") for n in range(2)] for level in range(LEVELS)]
-CLASSES = [[URIRef(f"{EX}C{level}{n}") for n in range(2)] for level in range(LEVELS)]
+PREDICATES = [[URIRef(f"{EX}p{level}")] for level in range(LEVELS)]
+CLASSES = [[URIRef(f"{EX}C{level}")] for level in range(LEVELS)]
 X, Y, Z = (Variable(name) for name in "xyz")
 
 
@@ -56,9 +56,9 @@ def triples_over(levels: range) -> st.SearchStrategy[Triple]:
 
 def _atoms(levels: range, variables: list[Variable], *, head: bool = False) -> st.SearchStrategy[Atom]:
     names: list[Node] = [*variables]
-    subjects: st.SearchStrategy[Node] = st.sampled_from([*names, *names, INDIVIDUALS[0]])
+    subjects: st.SearchStrategy[Node] = st.sampled_from([*names * 4, INDIVIDUALS[0]])
     extra: list[Node] = [] if head else [BNode("b")]
-    objects: st.SearchStrategy[Node] = st.sampled_from([*names, *names, *extra, INDIVIDUALS[1], LITERALS[0]])
+    objects: st.SearchStrategy[Node] = st.sampled_from([*names * 4, *extra, INDIVIDUALS[1], LITERALS[0]])
     predicates: st.SearchStrategy[Node] = st.sampled_from([p for level in levels for p in PREDICATES[level]])
     classes: st.SearchStrategy[Node] = st.sampled_from([c for level in levels for c in CLASSES[level]])
     return st.one_of(
@@ -79,17 +79,17 @@ def _bound(atoms: list[Atom]) -> list[Variable]:
 
 
 @st.composite
-def bodies(draw: st.DrawFn, level: int) -> tuple[list[Atom], list[Filter | Negation]]:
+def bodies(draw: st.DrawFn, level: int, most: int = 3) -> tuple[list[Atom], list[Filter | Negation]]:
     """Positive atoms, then filters and NOTs over their variables and local ones."""
-    atoms = draw(st.lists(_atoms(range(level + 1), [X, Y, Z]), min_size=1, max_size=3))
+    atoms = draw(st.lists(_atoms(range(level + 1), [X, Y, Z]), min_size=1, max_size=most))
     bound = _bound(atoms)
     rest: list[Filter | Negation] = []
     if bound and draw(st.integers(0, 3)) == 0:
         rest.append(draw(_filters(bound)))
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
-        data = draw(st.booleans()) if level else True
+        data = draw(st.integers(0, 3)) == 0 if level else True
         inside = [*bound, Variable("w")]
-        negated = draw(st.lists(_atoms(range(LEVELS if data else level), inside), min_size=1, max_size=2))
+        negated = draw(st.lists(_atoms(range(LEVELS if data else level), inside), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))
         elements: list[Atom | Filter] = [*negated]
         if draw(st.integers(0, 3)) == 0:
             elements.append(draw(_filters(_bound([*atoms, *negated]))) if _bound([*atoms, *negated]) else negated[0])
@@ -117,15 +117,16 @@ def rules(draw: st.DrawFn, number: int) -> Rule:
 @st.composite
 def constraints(draw: st.DrawFn, number: int) -> Constraint:
     """A constraint over all levels."""
-    atoms, rest = draw(bodies(LEVELS - 1))
+    atoms, rest = draw(bodies(LEVELS - 1, most=2))
     return Constraint(URIRef(f"{EX}constraint{number}"), (), (*atoms, *rest))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A graph of up to 12 triples, up to 6 rules, up to 2 constraints, up to 4 claims."""
-    triples = draw(st.lists(triples_over(range(LEVELS)), max_size=12, unique=True))
+    """A graph of up to 12 triples, most of them of low levels, up to 6 rules, up to 3 constraints, 2 to 6 claims."""
+    triples = draw(st.lists(triples_over(range(LEVELS)), max_size=4, unique=True))
+    triples += draw(st.lists(triples_over(range(2)), min_size=2, max_size=8, unique=True))
     made = tuple(draw(rules(n)) for n in range(draw(st.integers(1, 6))))
-    checked = tuple(draw(constraints(n)) for n in range(draw(st.integers(0, 2))))
-    claims = draw(st.lists(triples_over(range(LEVELS)), min_size=1, max_size=4, unique=True))
+    checked = tuple(draw(constraints(n)) for n in range(draw(st.integers(0, 3))))
+    claims = draw(st.lists(triples_over(range(LEVELS)), min_size=2, max_size=6, unique=True))
     return Case(triples, RuleSet(made, checked), claims)

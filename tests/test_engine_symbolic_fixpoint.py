@@ -65,7 +65,9 @@ def test_recognised_transitivity_equals_generic(pairs: list[tuple[int, int]]) ->
     expected = set(nx.transitive_closure(nx.DiGraph(pairs), reflexive=False).edges)
     for rules in (recognised, generic):
         closure = materialise(graph, rules, entailment="none")
-        found = {tuple(int(str(t)[len(EX) + 1 :]) for t in (s, o)) for s, _, o in closure.graph.triples(None, term("p"))}
+        found = {
+            tuple(int(str(t)[len(EX) + 1 :]) for t in (s, o)) for s, _, o in closure.graph.triples(None, term("p"))
+        }
         assert found == expected
 
 
@@ -78,7 +80,18 @@ def test_a_rule_for_every_predicate_reaches_predicates_that_are_inferred() -> No
     closure = materialise(graph_of("a p b", "a names q"), rules, entailment="none")
     assert set(closure.graph.triples(inferred=True)) == {
         Triple(*map(term, text.split()))
-        for text in ("a p b", "a names q", "a q b", "b seen p", "q seen names", "b seen q", "p seen seen", "names seen seen", "q seen seen", "seen seen seen")
+        for text in (
+            "a p b",
+            "a names q",
+            "a q b",
+            "b seen p",
+            "q seen names",
+            "b seen q",
+            "p seen seen",
+            "names seen seen",
+            "q seen seen",
+            "seen seen seen",
+        )
     }
 
 
@@ -118,20 +131,30 @@ def test_not_reads_what_the_schema_adds_late() -> None:
     """The class hierarchy is closed before a NOT looks at it, however deep it is."""
     rules = parse_rules(PREFIXES + "RULE { ?x a :Odd } WHERE { ?x :p ?y NOT { ?x a :C } }")
     chain = [(term(a), RDFS.subClassOf, term(b)) for a, b in ("AB", "BC")]
-    triples = [*chain, (term("x"), RDF.type, term("A")), (term("x"), term("p"), term("y")), (term("z"), term("p"), term("y"))]
+    triples = [
+        *chain,
+        (term("x"), RDF.type, term("A")),
+        (term("x"), term("p"), term("y")),
+        (term("z"), term("p"), term("y")),
+    ]
     closure = materialise(KnowledgeGraph.from_triples(triples), rules)
     assert [s for s, _, _ in closure.graph.triples(None, RDF.type, term("Odd"))] == [term("z")]
 
 
 def test_unsafe_rule_is_refused_by_name() -> None:
-    rule = Rule(term("loose"), (Atom(Variable("x"), term("q"), Variable("z")),), (Atom(Variable("x"), term("p"), Variable("y")),))
+    rule = Rule(
+        term("loose"),
+        (Atom(Variable("x"), term("q"), Variable("z")),),
+        (Atom(Variable("x"), term("p"), Variable("y")),),
+    )
     with pytest.raises(UnsafeRuleError, match=r"\?z in the head only.*'loose'"):
         materialise(graph_of("a p b"), RuleSet((rule,)), entailment="none")
 
 
 def test_unstratifiable_rules_are_refused_even_where_nothing_matches() -> None:
     rules = parse_rules(
-        PREFIXES + "RULE :one { ?x :q ?y } WHERE { ?x :p ?y NOT { ?x :r ?y } } RULE :two { ?x :r ?y } WHERE { ?x :q ?y }"
+        PREFIXES
+        + "RULE :one { ?x :q ?y } WHERE { ?x :p ?y NOT { ?x :r ?y } } RULE :two { ?x :r ?y } WHERE { ?x :q ?y }"
     )
     with pytest.raises(StratificationError, match=r"'one'.*'two'"):
         materialise(graph_of("a s b"), rules, entailment="none")
@@ -139,7 +162,9 @@ def test_unstratifiable_rules_are_refused_even_where_nothing_matches() -> None:
 
 @pytest.mark.parametrize("limit", [Budget(triples=5), Budget(rounds=1), Budget(substitutions=5), Budget(seconds=0)])
 def test_a_budget_that_runs_out_marks_the_closure_incomplete(limit: Budget, caplog: pytest.LogCaptureFixture) -> None:
-    rules = parse_rules(PREFIXES + "RULE :two { ?x :q ?z } WHERE { ?x :p ?y . ?y :p ?z } RULE { ?x :p ?y } WHERE { ?x :q ?y }")
+    rules = parse_rules(
+        PREFIXES + "RULE :two { ?x :q ?z } WHERE { ?x :p ?y . ?y :p ?z } RULE { ?x :p ?y } WHERE { ?x :q ?y }"
+    )
     graph = graph_of(*(f"n{i} p n{i + 1}" for i in range(20)))
     closure = materialise(graph, rules, entailment="none", budget=limit)
     assert closure.incomplete
@@ -153,5 +178,9 @@ def test_a_negative_budget_is_refused() -> None:
 
 
 def test_an_empty_graph_has_an_empty_closure() -> None:
-    closure = materialise(KnowledgeGraph.from_triples([]), parse_rules(PREFIXES + "RULE { ?x :q ?y } WHERE { ?x :p ?y }"), entailment="none")
+    closure = materialise(
+        KnowledgeGraph.from_triples([]),
+        parse_rules(PREFIXES + "RULE { ?x :q ?y } WHERE { ?x :p ?y }"),
+        entailment="none",
+    )
     assert (len(closure.graph), closure.violations, closure.incomplete) == (0, (), None)

@@ -16,10 +16,11 @@ from difflib import get_close_matches
 from rdflib import XSD, BNode, URIRef, Variable
 from rdflib.term import Node
 
+from engine.symbolic.arithmetic import cast, castable, literal_of
 from engine.symbolic.functions import FUNCTIONS, effective_boolean, text_of
 from engine.symbolic.patterns import compile_pattern
 from engine.symbolic.rules import Call, Constant, Expression, Filter, Rule, TripleTerm, VariableRef
-from engine.symbolic.values import ExpressionError, cast, castable, equal, literal_of
+from engine.symbolic.values import ExpressionError, equal
 from kg.errors import UnsupportedRuleError
 
 __all__ = ["FUNCTIONS", "ExpressionError", "check_functions", "effective_boolean", "evaluate", "holds"]

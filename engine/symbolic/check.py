@@ -171,19 +171,12 @@ class _Checker:
             return self._unknown(claim, Reason.INVALID_TRIPLE, wrong)
         if self.closure.entails(claim):
             return Judgement(claim, Status.ENTAILED, self.closure)
-        missing = [self.closure.graph.curie(term) for term in claim if not self._is_known(term)]
+        missing = [self.closure.graph.curie(term) for term in claim if not self.closure.known_term(term)]
         if missing:
             return self._unknown(claim, Reason.TERM_NOT_IN_GRAPH, f"not in the graph: {', '.join(missing)}")
         if self.closure.incomplete:
             return self._unknown(claim, Reason.INCOMPLETE_CLOSURE, self.closure.incomplete)
         return None
-
-    def _is_known(self, term: Node) -> bool:
-        """Whether graph or rules speak of the term; a literal is known by its value and need not occur."""
-        if isinstance(term, Literal):
-            return True
-        at, known = self.closure.graph.dictionary.find(term), self.closure.known
-        return at is not None and at < len(known) and bool(known[at])
 
     def _encode(self, claim: Triple) -> Ids:
         s, p, o = (self.dictionary.intern(term) for term in claim)

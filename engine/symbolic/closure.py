@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import RDF, BNode, URIRef
+from rdflib import RDF, BNode, Literal, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.application import early_filters, finish_body
@@ -23,11 +23,11 @@ from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
 from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, Store
-from engine.symbolic.rules import Rule, RuleSet, check_safety
+from engine.symbolic.rules import Rule, RuleSet, TripleTerm, check_safety, term_text
 from engine.symbolic.stratify import stratify_rules
 from kg.columns import Columns, pack
 from kg.dictionary import Dictionary
-from kg.errors import NotEntailedError
+from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple, term_key
 
@@ -98,6 +98,11 @@ class Closure:
             violation_of(item, program, self.graph, partial(self.prover.prove_violation, item.constraint, item.values))
             for item in self._broken
         )
+
+    def known_term(self, term: Node) -> bool:
+        """Whether the closure or its rules speak of a term; a literal is known by its value and need not occur."""
+        at = self.graph.dictionary.find(term)
+        return isinstance(term, Literal) or (at is not None and at < len(self.known) and bool(self.known[at]))
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
@@ -312,6 +317,10 @@ def _with_data(graph: KnowledgeGraph, ruleset: RuleSet) -> KnowledgeGraph:
     """The graph with the triples of DATA blocks asserted; their blank nodes get labels the graph does not have."""
     if not ruleset.data:
         return graph
+    for triple in ruleset.data:
+        if isinstance(triple.subject, Literal) or any(isinstance(term, TripleTerm) for term in triple):
+            wanted = "Expected DATA without triple terms and literal subjects, which are not evaluated yet"
+            raise UnsupportedRuleError(f"{wanted} (got {' '.join(map(term_text, triple))})")
     dictionary, names = graph.dictionary, dict[Node, Node]()
 
     def fresh(term: Node) -> Node:

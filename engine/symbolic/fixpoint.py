@@ -260,27 +260,40 @@ class Fixpoint:
     def _note_read(self, rule: CompiledRule, ends: list[int]) -> None:
         """Remember how large the relations were that a NOT, or a rule that runs once, takes to be complete."""
         if (rule.negations or rule.rule.runs_once) and rule.number not in self._read:
-            self._read[rule.number] = (rule, {key: self._size(key) for key in self._must_settle(rule)})
+            keys = [atom.key for atom in self._must_settle(rule) if atom.key is not None]
+            self._read[rule.number] = (rule, {key: self._size(key) for key in keys})
 
-    def _must_settle(self, rule: CompiledRule) -> Iterator[Key]:
+    def _must_settle(self, rule: CompiledRule) -> Iterator[CompiledAtom]:
+        """The atoms, each with a key, whose matches a rule takes to be complete."""
         keys = list(self.store.relations)
         for negation in rule.negations:
             for atom in () if negation.data else negation.atoms:
-                for keyed in (atom,) if atom.key is not None else expand_atom(atom, keys, self.program.type_id):
-                    assert keyed.key is not None
-                    yield keyed.key
+                yield from (atom,) if atom.key is not None else expand_atom(atom, keys, self.program.type_id)
         if rule.rule.runs_once and not rule.rule.data:
-            yield from rule.keys
+            yield from rule.body
 
     def _size(self, key: Key) -> int:
         relation = self.store.get(key)
         return relation.size if relation else 0
 
+    def _matches_later(self, atom: CompiledAtom, row: int) -> bool:
+        """Whether a row from this one on has the constants of an atom."""
+        relation = None if atom.key is None else self.store.get(atom.key)
+        if relation is None or relation.size <= row:
+            return False
+        found = np.ones(relation.size - row, dtype=bool)
+        for term, column in ((atom.s, relation.s), (atom.o, relation.o)):
+            if isinstance(term, int):
+                found &= column[row:] == term
+        return bool(found.any())
+
     def _check_settled(self) -> None:
-        """What was taken to be complete must not have grown: only a schema inferred late can do that."""
+        """What was taken to be complete must have no later match: only a schema inferred late can do that."""
         for rule, sizes in self._read.values():
-            for key in self._must_settle(rule):
-                if self._size(key) > sizes.get(key, 0):
+            for atom in self._must_settle(rule):
+                key = atom.key
+                assert key is not None
+                if self._matches_later(atom, sizes.get(key, 0)):
                     where = rule.rule.location
                     raise StratificationError(
                         f"Expected {self.program.dictionary.key(key[0])} to be complete when {rule.rule.kind} "

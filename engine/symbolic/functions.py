@@ -11,20 +11,9 @@ from collections.abc import Callable
 from rdflib import XSD, BNode, Literal, URIRef
 from rdflib.term import Node
 
+from engine.symbolic.arithmetic import arithmetic, literal_of, number_of, rounded
 from engine.symbolic.patterns import replace_all, search
-from engine.symbolic.values import (
-    ExpressionError,
-    Kind,
-    Moment,
-    Number,
-    arithmetic,
-    equal,
-    literal_of,
-    number_of,
-    order,
-    rounded,
-    value_of,
-)
+from engine.symbolic.values import ExpressionError, Kind, Moment, Number, equal, order, value_of
 from kg.errors import UnsupportedRuleError
 
 __all__ = ["FUNCTIONS", "directed_literal", "effective_boolean", "text_of"]

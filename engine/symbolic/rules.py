@@ -501,4 +501,6 @@ def _need(rule: Rule, element: BodyElement, used: tuple[Variable, ...], bound: s
 def _unsafe(rule: Rule, message: str) -> UnsafeRuleError:
     at = rule.location
     text = f"{message}, in {rule.kind} '{rule.name}'."
-    return UnsafeRuleError(text, file=at and at.file, line=at and at.line, column=at and at.column)
+    if at is None:
+        return UnsafeRuleError(text)
+    return UnsafeRuleError(text, file=at.file, line=at.line, column=at.column)

@@ -77,9 +77,9 @@ def dependency_of(rule: Rule) -> Dependency:
     """What a rule as written reads and adds, position by position."""
     negations = [] if rule.data else [n for n in rule.negations if not n.data]
     return Dependency(
-        heads=tuple(_pattern(atom, head=True) for atom in rule.head),
-        positive=() if rule.data else tuple(_pattern(atom) for atom in rule.body_atoms),
-        negative=tuple(_pattern(atom) for negation in negations for atom in negation.atoms),
+        heads=tuple(_pattern(atom, rule, head=True) for atom in rule.head),
+        positive=() if rule.data else tuple(_pattern(atom, rule) for atom in rule.body_atoms),
+        negative=tuple(_pattern(atom, rule) for negation in negations for atom in negation.atoms),
         run_once=rule.runs_once,
         name=rule.name,
         location=rule.location,
@@ -89,9 +89,9 @@ def dependency_of(rule: Rule) -> Dependency:
 _NEW = "a new blank node"  # equals no term, so a blank node of a head meets variables only
 
 
-def _pattern(atom: Atom, *, head: bool = False) -> Pattern:
+def _pattern(atom: Atom, rule: Rule, *, head: bool = False) -> Pattern:
     def known(term: Node) -> object:
-        if isinstance(term, BNode):
+        if isinstance(term, BNode) and term not in rule.own_terms:
             return _NEW if head else None
         if isinstance(term, Variable) or (isinstance(term, TripleTerm) and "?" in term):
             return None
@@ -240,16 +240,21 @@ def _cycle(
         node = previous[node]
     first = dependencies[start]
     rules = [first, *(dependencies[node] for node in reversed(path) if node < len(dependencies))]
-    named = [f"'{rule.name}'" + (f" ({rule.location})" if rule.location else "") for rule in rules]
+    named = [_named(rule) for rule in rules]
     chain = " which needs ".join([*named, f"'{first.name}'"])
     if target in graph.negated[start]:
         wanted = "Expected no rule to depend on its own result through NOT"
     else:
         wanted = "Expected no rule that makes new terms (SET, a blank node or a triple term in the head) to feed itself"
     at = first.location
-    return StratificationError(
-        f"{wanted} (got the cycle: {chain}); break it with NOT DATA or WHERE DATA, or give the head another predicate",
-        file=at.file if at else None,
-        line=at.line if at else None,
-        column=at.column if at else None,
-    )
+    remedy = "break it with NOT DATA or WHERE DATA, or give the head another predicate"
+    message = f"{wanted} (got the cycle: {chain}); {remedy}"
+    if at is None:
+        return StratificationError(message)
+    return StratificationError(message, file=at.file, line=at.line, column=at.column)
+
+
+def _named(rule: Dependency) -> str:
+    """The name of a rule and its place, unless the name says it (that of an anonymous rule does)."""
+    place = f" ({rule.location})" if rule.location and str(rule.location) not in rule.name else ""
+    return f"'{rule.name}'{place}"

@@ -1,8 +1,8 @@
-"""Literals by value: parsing them with size caps, comparing, arithmetic, casts, and writing results back as literals.
+"""Literals by value: parsing them with size caps, and comparing them.
 
 The value space is the one of XML Schema as SPARQL uses it: `1`, `1.0` and `"01"^^xsd:integer` are equal, an ill-typed
 literal has no value. A value never costs more than its cap: no lexical form is handed to a number type before its
-length is known, and results longer than the cap are errors. A time without a zone is taken as UTC.
+length is known. A time without a zone is taken as UTC.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
+from decimal import Context, Decimal
 from enum import IntEnum
 from typing import TypeAlias
 
 import numpy as np
-from rdflib import XSD, Literal, URIRef
+from rdflib import XSD, Literal
 from rdflib.term import Node
 
 from kg.errors import NoesisError
 
 __all__ = [
+    "EXACT",
+    "INTEGER_TYPES",
     "MAX_DIGITS",
     "Duration",
     "ExpressionError",
@@ -30,22 +32,21 @@ __all__ = [
     "Number",
     "TaggedText",
     "Value",
-    "arithmetic",
-    "cast",
-    "castable",
+    "at_kind",
     "equal",
-    "literal_of",
-    "number_of",
+    "known_type",
     "order",
-    "rounded",
+    "parse_value",
+    "promote",
+    "show",
+    "single",
     "value_of",
 ]
 
 MAX_DIGITS = 1000
 """Digits of an integer or decimal, given or computed: enough for any measured quantity, cheap enough for any filter."""
 _MAX_LEXICAL = MAX_DIGITS + 100
-_EXACT = Context(prec=3 * MAX_DIGITS)
-_QUOTIENT = Context(prec=40)  # XPath asks for at least 18 digits
+EXACT = Context(prec=3 * MAX_DIGITS)
 
 
 class ExpressionError(NoesisError, ValueError):
@@ -96,7 +97,7 @@ class Moment:
     @property
     def instant(self) -> Decimal:
         """Seconds in UTC."""
-        return _EXACT.subtract(self.seconds, Decimal(60 * (self.zone or 0)))
+        return EXACT.subtract(self.seconds, Decimal(60 * (self.zone or 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Duration:
 
 Value: TypeAlias = Number | bool | str | TaggedText | Moment | Duration
 
-_RANGES: dict[str, tuple[int | None, int | None]] = {
+INTEGER_TYPES: dict[str, tuple[int | None, int | None]] = {
     "integer": (None, None),
     "nonPositiveInteger": (None, 0),
     "negativeInteger": (None, -1),
@@ -161,10 +162,11 @@ def value_of(literal: Literal) -> Value:
     datatype = str(literal.datatype)
     if not datatype.startswith(_XSD):
         raise ExpressionError(f"Expected a datatype with known values (got {literal.n3()})")
-    return _parse(datatype[len(_XSD) :], str(literal))
+    return parse_value(datatype[len(_XSD) :], str(literal))
 
 
-def _parse(name: str, text: str) -> Value:
+def parse_value(name: str, text: str) -> Value:
+    """The value of a lexical form in the XML Schema type of a local name; errors as `value_of`."""
     if name in _TEXTS:
         return text
     parse = _PARSERS.get(name)
@@ -182,7 +184,7 @@ def _parse(name: str, text: str) -> Value:
 def _integer(name: str, text: str) -> Value | None:
     if not _INTEGER.fullmatch(text):
         return None
-    value, (low, high) = int(text), _RANGES[name]
+    value, (low, high) = int(text), INTEGER_TYPES[name]
     if (low is not None and value < low) or (high is not None and value > high):
         return None
     return Number(Kind.INTEGER, value)
@@ -199,7 +201,7 @@ def _floating(name: str, text: str) -> Value | None:
         value = float(text)
     else:
         return None
-    return Number(Kind.DOUBLE, value) if name == "double" else Number(Kind.FLOAT, _single(value))
+    return Number(Kind.DOUBLE, value) if name == "double" else Number(Kind.FLOAT, single(value))
 
 
 def _boolean(_name: str, text: str) -> Value | None:
@@ -219,7 +221,7 @@ def _moment(name: str, text: str) -> Value | None:
         return None
     days = 0 if name == "time" else _days(year, month, day)
     clock = (hours % 24 if name == "time" else hours) * 3600 + minutes * 60
-    seconds = _EXACT.add(Decimal(days * 86400 + clock), second)
+    seconds = EXACT.add(Decimal(days * 86400 + clock), second)
     shared = "dateTime" if name == "dateTimeStamp" else name
     return Moment(shared, seconds, zone, (year, month, day, hours, minutes), second)
 
@@ -255,12 +257,17 @@ def _duration(name: str, text: str) -> Value | None:
         return None
     sign = -1 if match[1] else 1
     years, months, days, hours, minutes = (int(match[n] or 0) for n in (2, 3, 4, 6, 7))
-    seconds = _EXACT.add(Decimal(days * 86400 + hours * 3600 + minutes * 60), Decimal(match[8] or 0))
-    return Duration(sign * (12 * years + months), _EXACT.multiply(sign, seconds))
+    seconds = EXACT.add(Decimal(days * 86400 + hours * 3600 + minutes * 60), Decimal(match[8] or 0))
+    return Duration(sign * (12 * years + months), EXACT.multiply(sign, seconds))
+
+
+def known_type(name: str) -> bool:
+    """Whether the XML Schema type of a local name has values here."""
+    return name in _PARSERS or name in _TEXTS
 
 
 _PARSERS: dict[str, Callable[[str, str], Value | None]] = {
-    **dict.fromkeys(_RANGES, _integer),
+    **dict.fromkeys(INTEGER_TYPES, _integer),
     "decimal": _decimal,
     **dict.fromkeys(("float", "double"), _floating),
     "boolean": _boolean,
@@ -289,7 +296,7 @@ def equal(left: Node, right: Node) -> bool:
             return True
         raise
     if isinstance(a, Number) and isinstance(b, Number):
-        x, y = _promote(a, b)
+        x, y = promote(a, b)
         return x.value == y.value
     if isinstance(a, Moment) and isinstance(b, Moment):
         return a.type == b.type and a.instant == b.instant
@@ -310,7 +317,7 @@ def order(left: Node, right: Node) -> int | None:
     if isinstance(left, Literal) and isinstance(right, Literal):
         a, b = value_of(left), value_of(right)
         if isinstance(a, Number) and isinstance(b, Number):
-            x, y = _promote(a, b)
+            x, y = promote(a, b)
             return _sign(x.value, y.value)
         if isinstance(a, Moment) and isinstance(b, Moment) and a.type == b.type:
             return _sign(a.instant, b.instant)
@@ -323,7 +330,7 @@ def order(left: Node, right: Node) -> int | None:
             return (a > b) - (a < b)
         elif isinstance(a, bool) and isinstance(b, bool):
             return a - b
-    raise ExpressionError(f"Expected two values of one ordered type (got {_show(left)} and {_show(right)})")
+    raise ExpressionError(f"Expected two values of one ordered type (got {show(left)} and {show(right)})")
 
 
 def _sign(a: float | Decimal, b: float | Decimal) -> int | None:
@@ -332,38 +339,28 @@ def _sign(a: float | Decimal, b: float | Decimal) -> int | None:
     return (a > b) - (a < b)
 
 
-def _show(term: Node) -> str:
+def show(term: Node) -> str:
+    """A term in a message, cut short."""
     return term.n3()[:80]
 
 
-# ---------------------------------------------------------------- arithmetic
+# ---------------------------------------------------------------- promotion
 
 
-def number_of(term: Node) -> Number:
-    """The numeric value of a term.
-
-    Raises:
-        ExpressionError: it is not a numeric literal.
-    """
-    value = value_of(term) if isinstance(term, Literal) else None
-    if not isinstance(value, Number):
-        raise ExpressionError(f"Expected a number (got {_show(term)})")
-    return value
-
-
-def _promote(a: Number, b: Number) -> tuple[Number, Number]:
+def promote(a: Number, b: Number) -> tuple[Number, Number]:
     """Both at the greater kind; a decimal becomes a float or double where the other is one (XPath, B.1)."""
     kind = max(a.kind, b.kind)
-    return _at(a, kind), _at(b, kind)
+    return at_kind(a, kind), at_kind(b, kind)
 
 
-def _at(number: Number, kind: Kind) -> Number:
+def at_kind(number: Number, kind: Kind) -> Number:
+    """The number at a kind, rounded where that is coarser."""
     if number.kind == kind:
         return number
     if kind is Kind.DECIMAL:
         return Number(kind, Decimal(number.value))
     value = _float(number.value)
-    return Number(kind, _single(value) if kind is Kind.FLOAT else value)
+    return Number(kind, single(value) if kind is Kind.FLOAT else value)
 
 
 def _float(value: float | Decimal) -> float:
@@ -373,178 +370,7 @@ def _float(value: float | Decimal) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _single(value: float) -> float:
+def single(value: float) -> float:
+    """A double rounded to single precision."""
     with np.errstate(over="ignore"):
         return float(np.float32(value))
-
-
-def arithmetic(operator: str, left: Number, right: Number) -> Number:
-    """`left operator right` for + - * /, in the greater of the two kinds; integers divide to a decimal.
-
-    Raises:
-        ExpressionError: an integer or decimal is divided by zero, or the result is longer than the cap.
-    """
-    a, b = _promote(left, right)
-    if a.kind >= Kind.FLOAT:
-        value = _floats(operator, float(a.value), float(b.value))
-        return Number(a.kind, _single(value) if a.kind is Kind.FLOAT else value)
-    if operator == "/":
-        if not b.value:
-            raise ExpressionError("Expected a divisor other than zero")
-        return _capped(Number(Kind.DECIMAL, _QUOTIENT.divide(Decimal(a.value), Decimal(b.value))))
-    if isinstance(a.value, int) and isinstance(b.value, int):
-        whole = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[operator](a.value, b.value)
-        return _capped(Number(Kind.INTEGER, whole))
-    function = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply}[operator]
-    return _capped(Number(Kind.DECIMAL, function(Decimal(a.value), Decimal(b.value))))
-
-
-def _floats(operator: str, a: float, b: float) -> float:
-    with np.errstate(all="ignore"):
-        x, y = np.float64(a), np.float64(b)
-        return float({"+": x + y, "-": x - y, "*": x * y, "/": x / y}[operator])
-
-
-def _capped(number: Number) -> Number:
-    value = number.value
-    if isinstance(value, int):
-        too_long = value.bit_length() > MAX_DIGITS * 3.33
-    else:
-        assert isinstance(value, Decimal)
-        digits, exponent = len(value.as_tuple().digits), value.as_tuple().exponent
-        assert isinstance(exponent, int)
-        too_long = max(digits + max(exponent, 0), -exponent) > MAX_DIGITS
-    if too_long:
-        raise ExpressionError(f"Expected a result of at most {MAX_DIGITS} digits")
-    return number
-
-
-# ---------------------------------------------------------------- value -> literal, casts
-
-
-def literal_of(value: Number | bool | str) -> Literal:
-    """The literal of a computed value, in canonical form."""
-    if isinstance(value, bool):
-        return _typed("true" if value else "false", "boolean")
-    if isinstance(value, str):
-        return Literal(value)
-    if value.kind is Kind.INTEGER:
-        return _typed(str(value.value), "integer")
-    if isinstance(value.value, Decimal):
-        return _typed(_plain(value.value), "decimal")
-    return _typed(_scientific(value), value.kind.name.lower())
-
-
-def _typed(text: str, name: str) -> Literal:
-    return Literal(text, datatype=XSD[name], normalize=False)
-
-
-def _plain(value: Decimal) -> str:
-    """Without exponent and trailing zeros; the caps on digits bound its length."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def _scientific(number: Number) -> str:
-    value = float(number.value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "INF" if value > 0 else "-INF"
-    shortest = repr(value) if number.kind is Kind.DOUBLE else str(np.float32(value))
-    sign, digits, exponent = Decimal(shortest).as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits)).lstrip("0")
-    if not text:
-        return "-0.0E0" if sign else "0.0E0"
-    power = len(text) + exponent - 1
-    return f"{'-' if sign else ''}{text[0]}.{text[1:].rstrip('0') or '0'}E{power}"
-
-
-def castable(datatype: str) -> bool:
-    """Whether `cast` knows a datatype."""
-    name = datatype.removeprefix(_XSD)
-    return datatype.startswith(_XSD) and (name in _PARSERS or name == "string")
-
-
-def cast(term: Node, datatype: URIRef) -> Literal:
-    """`xsd:type(term)` (SPARQL, "XPath Constructor Functions").
-
-    Raises:
-        ExpressionError: the term has no such value.
-    """
-    name = str(datatype).removeprefix(_XSD)
-    if name == "string" and isinstance(term, (Literal, URIRef)):
-        return Literal(str(term))
-    if not isinstance(term, Literal) or term.language:
-        raise ExpressionError(f"Expected a literal to cast to xsd:{name} (got {_show(term)})")
-    value = value_of(term)
-    if isinstance(value, str):
-        return _cast_text(value, name)
-    if isinstance(value, bool):
-        value = value if name == "boolean" else Number(Kind.INTEGER, int(value))
-    if isinstance(value, bool):
-        return literal_of(value)
-    if isinstance(value, Number):
-        return _cast_number(value, name)
-    return _cast_time(term, value, name)
-
-
-def _cast_text(text: str, name: str) -> Literal:
-    value = _parse(name, text)
-    if isinstance(value, bool) or (isinstance(value, Number) and name not in _RANGES):
-        return literal_of(value)
-    if isinstance(value, Number):
-        return _typed(str(value.value), name)
-    return _typed(text.strip(" \t\r\n"), name)
-
-
-def _cast_number(number: Number, name: str) -> Literal:
-    value = number.value
-    if name == "boolean":
-        return literal_of(bool(value) and value == value)  # a NaN is false
-    if name in ("float", "double"):
-        return literal_of(_at(number, Kind[name.upper()]))
-    if name != "decimal" and name not in _RANGES:
-        raise ExpressionError(f"Expected a type that a number can be cast to (got xsd:{name})")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ExpressionError(f"Expected a finite number to cast to xsd:{name} (got {value})")
-        value = Decimal(repr(value))
-    if name == "decimal":
-        return literal_of(Number(Kind.DECIMAL, Decimal(value)))
-    whole = value if isinstance(value, int) else int(value.to_integral_value(ROUND_DOWN))
-    return _cast_text(str(whole), name)
-
-
-def _cast_time(term: Literal, value: Moment | Duration | TaggedText, name: str) -> Literal:
-    text = str(term).strip(" \t\r\n")
-    if isinstance(value, Moment):
-        zone = re.search(r"(Z|[+-]\d\d:\d\d)$", text)
-        suffix = zone[0] if zone and value.zone is not None else ""
-        if (value.type, name) == ("date", "dateTime"):
-            bare = text.removesuffix(suffix) if suffix else text
-            return _typed(f"{bare}T00:00:00{suffix}", name)
-        if value.type == "dateTime" and name in ("date", "time"):
-            day, clock = text.split("T")
-            return _typed(day + suffix if name == "date" else clock, name)
-    if isinstance(value, (Moment, Duration)) and str(term.datatype) == _XSD + name:
-        return term
-    raise ExpressionError(f"Expected a value that can be cast to xsd:{name} (got {_show(term)})")
-
-
-def rounded(number: Number, function: str) -> Number:
-    """CEIL, FLOOR or ROUND (halves upwards) of a number, in its own kind."""
-    value = number.value
-    if isinstance(value, int) or (isinstance(value, float) and not math.isfinite(value)):
-        return number
-    exact = value if isinstance(value, Decimal) else Decimal(value)
-    if function == "CEIL":
-        whole = exact.to_integral_value(ROUND_CEILING, _EXACT)
-    elif function == "FLOOR":
-        whole = exact.to_integral_value(ROUND_FLOOR, _EXACT)
-    else:
-        whole = _EXACT.add(exact, Decimal("0.5")).to_integral_value(ROUND_FLOOR, _EXACT)
-    return Number(number.kind, whole if isinstance(value, Decimal) else math.copysign(float(whole), value))

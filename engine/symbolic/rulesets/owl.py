@@ -2,7 +2,7 @@
 
 Each rule has its W3C id and, in `axioms`, all the triples it was made from, list cells included, so that a proof can
 show and check them. A blank node in such a rule is the graph's own when it occurs in the axioms (an anonymous class,
-an inverse), never a variable.
+for one), never a variable.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from rdflib import OWL, RDF, RDFS, Literal, URIRef, Variable
+from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.relation import Store
 from engine.symbolic.rules import Atom, BodyElement, Call, Constant, Constraint, Filter, Rule, VariableRef
 from kg.dictionary import Dictionary
 from kg.errors import RuleError
-from kg.terms import Triple
+from kg.terms import Triple, local_name
 
 __all__ = ["axiom_rules"]
 
@@ -69,6 +69,16 @@ class _Axioms:
         for s, o in self._pairs(OWL.sameAs):
             if s != o:
                 yield self._term(s), self._term(o)
+
+    def inverses(self) -> dict[Node, tuple[Node, Triple]]:
+        """The anonymous inverses: the property each is the inverse of, and the triple that says so."""
+        found: dict[Node, tuple[Node, Triple]] = {}
+        for s, o in self._pairs(OWL.inverseOf):
+            left, right = self._term(s), self._term(o)
+            for anonymous, named in ((left, right), (right, left)):
+                if isinstance(anonymous, BNode) and isinstance(named, URIRef):
+                    found.setdefault(anonymous, (named, self._triple(s, OWL.inverseOf, o)))
+        return found
 
     def is_predicate(self, term: Node) -> bool:
         """Whether triples have the term as predicate."""
@@ -180,33 +190,26 @@ def _differ(left: Variable, right: Variable) -> Filter:
 
 
 def _name(term: Node) -> str:
-    """A class or property in a message: its local name, or "an anonymous class"."""
-    return term.rstrip("/#").rpartition("#")[2].rpartition("/")[2] if isinstance(term, URIRef) else "an anonymous class"
+    """A term of an axiom in a message: its local name, or "something anonymous"."""
+    return local_name(term) if isinstance(term, URIRef) else "something anonymous"
 
 
 def _all_different(axioms: _Axioms) -> Iterator[Rule]:
+    """One constraint for each axiom, because the pairs of a long list are many; pairs where blank nodes are members."""
+    comment = "The members of owl:AllDifferent are different from each other."
+    message = "{?x} and {?y} are the same and are stated to be all different"
     for id, predicate in (("eq-diff2", OWL.members), ("eq-diff3", OWL.distinctMembers)):
         for axiom in axioms.lists(predicate, within=OWL.AllDifferent):
-            if len(axiom.members) < 2:
-                continue
-            members = tuple(Constant(member) for member in axiom.members)
-            both = Call("&&", (Call("IN", (VariableRef(X), *members)), Call("IN", (VariableRef(Y), *members))))
-            yield _constraint(
-                id,
-                "The members of owl:AllDifferent are different from each other.",
-                "{?x} and {?y} are the same and are stated to be all different",
-                (Atom(X, OWL.sameAs, Y), _differ(X, Y), Filter(both), *_ordered(axiom.members)),
-                axiom.triples,
-                table=4,
-            )
-
-
-def _ordered(members: Iterable[Node]) -> tuple[Filter, ...]:
-    """Keeps one of the two orders of x and y; blank nodes have none, so then both stay."""
-    if not all(isinstance(member, URIRef) for member in members):
-        return ()
-    x, y = (Call("STR", (VariableRef(v),)) for v in (X, Y))
-    return (Filter(Call("<", (x, y))),)
+            members = dict.fromkeys(member for member in axiom.members if not isinstance(member, Literal))
+            if all(isinstance(member, URIRef) for member in members):
+                among = [Call("IN", (VariableRef(v), *map(Constant, members))) for v in (X, Y)]
+                in_order = Call("<", (Call("STR", (VariableRef(X),)), Call("STR", (VariableRef(Y),))))
+                body = (Atom(X, OWL.sameAs, Y), Filter(in_order), Filter(Call("&&", tuple(among))))
+                yield _constraint(id, comment, message, body, axiom.triples, table=4)
+            else:
+                for x, y in combinations(members, 2):
+                    named = f"{_name(x)} and {_name(y)} are the same and are stated to be all different"
+                    yield _constraint(id, comment, named, [Atom(x, OWL.sameAs, y)], axiom.triples, table=4)
 
 
 def _same_names(axioms: _Axioms) -> Iterator[Rule]:
@@ -221,12 +224,18 @@ def _same_names(axioms: _Axioms) -> Iterator[Rule]:
 
 
 def _chains(axioms: _Axioms) -> Iterator[Rule]:
+    """An anonymous inverse in a chain is its property read the other way (prp-inv2 in one step)."""
+    inverses = axioms.inverses()
     for axiom in axioms.lists(OWL.propertyChainAxiom):
         chain = _resources(axiom, least=1)
         nodes = [X, *(Variable(f"y{n}") for n in range(1, len(chain))), Z]
-        body = [Atom(s, p, o) for p, (s, o) in zip(chain, pairwise(nodes), strict=True)]
+        body, stated = [], dict.fromkeys(axiom.triples)
+        for p, (s, o) in zip(chain, pairwise(nodes), strict=True):
+            named, triple = inverses.get(p, (p, None))
+            body.append(Atom(s, p, o) if triple is None else Atom(o, named, s))
+            stated.update({triple: None} if triple is not None else {})
         comment = "What is linked by the chain of properties is linked by the property."
-        yield _rule("prp-spo2", comment, [Atom(X, axiom.subject, Z)], body, axiom.triples, table=5)
+        yield _rule("prp-spo2", comment, [Atom(X, axiom.subject, Z)], body, tuple(stated), table=5)
 
 
 def _disjoint_properties(axioms: _Axioms) -> Iterator[Rule]:

@@ -1,0 +1,219 @@
+"""From claims to tensors: padded tokens, and the claims' subgraphs as one disjoint graph.
+
+Names of the graph's tensors are those of torch-geometric: `edge_index` of shape (2, edge) with sources in row 0, and a
+vector that says which graph of the batch each node belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.fusion.config import FusionConfig
+from engine.fusion.encoder import Encoder, pad
+from engine.fusion.examples import ClaimExample
+from engine.fusion.grounding import ClosureView, Grounder, IdTriple
+from kg.graph import KnowledgeGraph
+from kg.subgraph import Subgraph
+
+__all__ = ["ASSERTED", "CLAIMED", "INFERRED", "Batch", "Collator", "EntityVectors", "LabelVectors"]
+
+ASSERTED, INFERRED, CLAIMED = 0, 1, 2  # how an edge is known; the claim's own edge says what is asked, not what holds
+
+
+class EntityVectors(Protocol):
+    """The part of a trained embedding the fusion model needs: term ids, ascending, and one vector for each."""
+
+    @property
+    def entities(self) -> NDArray[np.int32]:
+        """Shape (entity,)."""
+        ...
+
+    @property
+    def entity_vectors(self) -> NDArray[np.float32]:
+        """Shape (entity, dim)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Claims as tensors. Node numbers count over the whole batch; -1 where a claim has no such node.
+
+    `role` of a node is 0, 1 (head of its claim), 2 (tail) or 3 (both); `slot` is its number inside its own graph.
+    """
+
+    token_ids: Int[Tensor, "batch token"]
+    token_mask: Bool[Tensor, "batch token"]
+    token_states: Float[Tensor, "batch token token_dim"] | None
+    entity_vector: Float[Tensor, "node entity_dim"]
+    label_vector: Float[Tensor, "node token_dim"]
+    role: Int[Tensor, " node"]
+    graph: Int[Tensor, " node"]
+    slot: Int[Tensor, " node"]
+    edge_index: Int[Tensor, "2 edge"]
+    edge_relation: Int[Tensor, " edge"]
+    edge_reverse: Int[Tensor, " edge"]
+    edge_kind: Int[Tensor, " edge"]
+    head: Int[Tensor, " batch"]
+    tail: Int[Tensor, " batch"]
+    label: Float[Tensor, " batch"]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        moved = {f.name: None if (t := getattr(self, f.name)) is None else t.to(device) for f in fields(self)}
+        return Batch(**moved)
+
+
+class LabelVectors:
+    """The text embedding of each term's label, made when first asked for and kept."""
+
+    def __init__(self, graph: KnowledgeGraph, encoder: Encoder) -> None:
+        self._graph, self._encoder = graph, encoder
+        self.known: dict[int, NDArray[np.float32]] = {}
+
+    def rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """One unit vector per term id; shape (len(ids), token_dim)."""
+        new = [id for id in dict.fromkeys(ids) if id not in self.known]
+        term = self._graph.dictionary.term
+        self.known.update(zip(new, self._encoder.embed([self._graph.label(term(id)) for id in new]), strict=True))
+        return np.array([self.known[id] for id in ids], dtype=np.float32).reshape(len(ids), self._encoder.dim)
+
+
+class Collator:
+    """Makes batches of claims about one closure.
+
+    Args:
+        closure: the graph the claims are about.
+        embedding: vectors of its entities; None leaves the node states to the labels alone.
+        encoder: reads the texts and the labels.
+        config: what may be seen, and how long a text may be.
+        relations: term ids of the relations that get a state of their own, None for all predicates of the graph. Any
+            other relation shares one more row.
+    """
+
+    def __init__(
+        self,
+        closure: ClosureView,
+        embedding: EntityVectors | None,
+        encoder: Encoder,
+        config: FusionConfig,
+        *,
+        relations: Sequence[int] | None = None,
+    ) -> None:
+        self.graph, self.embedding, self.encoder, self.config = closure.graph, embedding, encoder, config
+        self.grounder = Grounder(closure, evidence=config.evidence, hops=config.hops, max_nodes=config.max_nodes)
+        self.labels = LabelVectors(self.graph, encoder)
+        self.relations = tuple(self.graph.predicates() if relations is None else relations)
+        self._relation_row = {id: row for row, id in enumerate(self.relations)}
+        self._tokens: dict[str, list[int]] = {}
+
+    @property
+    def entity_dim(self) -> int:
+        """Width of the entity vectors; 0 without an embedding."""
+        return 0 if self.embedding is None else self.embedding.entity_vectors.shape[1]
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, kept once made.
+
+        Raises:
+            LimitError: a text is longer than the encoder or the configuration allows.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        self._tokens.update(zip(new, self.encoder.tokenize(new, limit=self.config.max_tokens), strict=True))
+        return [self._tokens[text] for text in texts]
+
+    def __call__(
+        self,
+        examples: Sequence[ClaimExample],
+        *,
+        hidden: Collection[IdTriple] = frozenset(),
+        states: Mapping[str, Tensor] | None = None,
+    ) -> Batch:
+        """The batch of these claims.
+
+        Args:
+            examples: the claims; one without a triple has no nodes.
+            hidden: triples no evidence may show, beside those each example hides itself.
+            states: states of each text's tokens after the layers whose weights are frozen, each (token, token_dim).
+
+        Raises:
+            LimitError: a text is longer than the encoder or the configuration allows.
+        """
+        rows = self.tokens([example.text for example in examples])
+        token_ids, token_mask = pad(rows, self.encoder.tokenizer.pad_token_id or 0)
+        token_states = None
+        if states is not None:
+            token_states = torch.nn.utils.rnn.pad_sequence([states[e.text] for e in examples], batch_first=True)
+        subgraphs = [self._evidence(example, hidden) for example in examples]
+        return Batch(
+            token_ids=token_ids,
+            token_mask=token_mask,
+            token_states=token_states,
+            label=torch.tensor([example.label for example in examples], dtype=torch.float32),
+            **self._disjoint([example.triple for example in examples], subgraphs),
+        )
+
+    def _evidence(self, example: ClaimExample, hidden: Collection[IdTriple]) -> Subgraph | None:
+        if example.triple is None:
+            return None
+        return self.grounder.evidence_for(example.triple, frozenset(hidden) | frozenset(example.hidden))
+
+    def _disjoint(
+        self, triples: Sequence[IdTriple | None], subgraphs: Sequence[Subgraph | None]
+    ) -> dict[str, Tensor]:
+        """The subgraphs as one graph with every edge in both directions, and the claims' own edges."""
+        nodes, graph, slot, edges, ends = [], [], [], [], []
+        start = 0
+        for at, (triple, subgraph) in enumerate(zip(triples, subgraphs, strict=True)):
+            if triple is None or subgraph is None:
+                ends.append((-1, -1))
+                continue
+            place = {int(id): number for number, id in enumerate(subgraph.nodes)}
+            ends.append((start + place[triple[0]], start + place[triple[2]]))
+            kind = np.where(subgraph.inferred, INFERRED, ASSERTED)
+            edges.append(np.stack([subgraph.head + start, subgraph.tail + start, subgraph.relation, kind]))
+            edges.append(np.array([[ends[-1][0]], [ends[-1][1]], [triple[1]], [CLAIMED]]))
+            nodes.extend(subgraph.nodes.tolist())
+            graph.extend([at] * len(subgraph.nodes))
+            slot.extend(range(len(subgraph.nodes)))
+            start += len(subgraph.nodes)
+        columns = np.concatenate(edges, axis=1).astype(np.int64) if edges else np.empty((4, 0), dtype=np.int64)
+        head, tail, relation, kind = torch.from_numpy(columns)
+        row = torch.tensor([self._relation_row.get(id, len(self.relations)) for id in relation.tolist()]).long()
+        claim = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2)
+        role = torch.zeros(len(nodes), dtype=torch.int64)
+        for bit, column in ((1, 0), (2, 1)):
+            role[claim[claim[:, column] >= 0, column]] += bit
+        return {
+            "entity_vector": torch.from_numpy(self._entity_rows(nodes)),
+            "label_vector": torch.from_numpy(self.labels.rows(nodes)),
+            "role": role,
+            "graph": torch.tensor(graph, dtype=torch.int64),
+            "slot": torch.tensor(slot, dtype=torch.int64),
+            "edge_index": torch.stack([torch.cat([head, tail]), torch.cat([tail, head])]),
+            "edge_relation": row.repeat(2),
+            "edge_reverse": torch.arange(2).repeat_interleave(len(row)),
+            "edge_kind": kind.repeat(2),
+            "head": claim[:, 0].clone(),
+            "tail": claim[:, 1].clone(),
+        }
+
+    def _entity_rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The embedding's vector of each term, zeros for one it does not know; shape (len(ids), entity_dim)."""
+        result = np.zeros((len(ids), self.entity_dim), dtype=np.float32)
+        if self.embedding is not None and len(self.embedding.entities):
+            known = np.asarray(self.embedding.entities)
+            at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+            found = known[at] == np.asarray(ids, dtype=known.dtype)
+            result[found] = self.embedding.entity_vectors[at[found]]
+        return result

@@ -288,25 +288,52 @@ class _FusionData:
 def _fusion_data(domain: Domain, closure: Closure, embedded: Embedded, config: BuildConfig) -> _FusionData:
     from engine.fusion import generate_examples
 
-    split = embedded.split
+    split, graph = embedded.split, closure.graph
     parts = [embedded.hidden, split.validation, split.test]
     hidden = frozenset((int(s), int(p), int(o)) for part in parts for s, p, o in part)
-    seen = _closure_without(closure, hidden)
-    about = [tuple(row) for row in seen.entity_triples(inferred=True).tolist()]
-    make = partial(generate_examples, closure)
-    train = make(count=config.examples, seed=config.seed, held_out=hidden, about=about)
+    random = np.random.default_rng(config.seed)
+    # Triples the embedding was not trained on: most to learn from, as it overrates those it knows; the rest to stop by.
+    unseen = random.permutation(split.validation)
+    unseen, unseen_kept = np.split(unseen, [3 * len(unseen) // 4])
+    # What follows without any hidden triple: the evidence for it is all there to see.
+    follows = random.permutation(_rows(_closure_without(closure, hidden).inferred, graph.entity_triples(inferred=True)))
+    follows, follows_kept, follows_test = np.split(follows, [8 * len(follows) // 10, 9 * len(follows) // 10])
+    held_out = {tuple(row) for part in (embedded.hidden, follows_kept, follows_test) for row in part.tolist()}
+
+    def claims(count: int, seed: int, *about: Triples) -> list[ClaimExample]:
+        """The claims of each group of triples, an equal number from each that has any."""
+        groups = [group for group in about if len(group)]
+        each = max(count // max(len(groups), 1), 2)
+        made = [
+            generate_examples(
+                closure, count=each, seed=seed + at, about=group.tolist(), held_out=held_out - _set(group)
+            )
+            for at, group in enumerate(groups)
+        ]
+        return [example for examples in made for example in examples]
+
     few = max(config.examples // 8, 20)
-    # A held-out claim is about a triple the models never saw, or about the change of one.
-    validation = make(count=few, seed=config.seed + 1, about=split.validation.tolist()) if len(split.validation) else []
-    test = make(count=2 * few, seed=config.seed + 2, about=split.test.tolist()) if len(split.test) else []
     written = {s: _written(domain, closure, s) for s in ("train", "dev", "test")}
-    tests = {"Held-out claims made from test triples": test, "Hand-written test claims": written["test"]}
+    tests = {
+        "Held-out claims: given triples no model saw": claims(2 * few, config.seed + 200, split.test),
+        "Held-out claims: triples that follow by rules": claims(2 * few, config.seed + 300, follows_test),
+        "Hand-written test claims": written["test"],
+    }
     return _FusionData(
-        [*train, *written["train"]],
-        [*validation, *written["dev"]],
+        [*claims(config.examples, config.seed, unseen, follows), *written["train"]],
+        [*claims(few, config.seed + 100, unseen_kept, follows_kept), *written["dev"]],
         {title: examples for title, examples in tests.items() if examples},
         hidden,
     )
+
+
+def _set(triples: Triples) -> set[tuple[int, ...]]:
+    return {tuple(row) for row in triples.tolist()}
+
+
+def _rows(columns: Columns, among: Triples) -> Triples:
+    """The triples that the columns hold, of those given."""
+    return among[[columns.contains(int(s), int(p), int(o)) for s, p, o in among]]
 
 
 def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]]) -> KnowledgeGraph:
@@ -360,7 +387,7 @@ def _table(
     title: str, models: Mapping[str, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
 ) -> dict[str, Any]:
     """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
-    from engine.fusion import compare, evaluate_fusion, predict_logits
+    from engine.fusion import compare, evaluate_fusion, plausibilities, predict_logits
 
     measure = partial(evaluate_fusion, examples=examples, hidden=data.hidden)
     rows = [{"mode": mode, **measure(model, mode=mode).to_dict()} for mode, model in models.items()]
@@ -369,13 +396,10 @@ def _table(
         rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
     note = "Trained on neither these claims nor their triples."
     if "text only" in models:
-        p = [_sigmoid(predict_logits(models[m], examples, mode=m, hidden=data.hidden)) for m in ("fusion", "text only")]
+        pair: list[tuple[FusionModel, Any]] = [(models[mode], mode) for mode in ("fusion", "text only")]
+        p = [plausibilities(m, predict_logits(m, examples, mode=mode, hidden=data.hidden)) for m, mode in pair]
         note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
     return {"title": title, "rows": rows, "note": note}
-
-
-def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
 
 
 # Reasoner -------------------------------------------------------------------------------------------------------

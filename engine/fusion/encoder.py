@@ -179,7 +179,9 @@ def _embedded_folder() -> Path:
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise StoreError(f"Expected the embedded encoder's weights in {weights} (no such file); install {EMBEDDED} again")
+        raise StoreError(
+            f"Expected the embedded encoder's weights in {weights} (no such file); install {EMBEDDED} again"
+        )
     with weights.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _EMBEDDED_SHA256:

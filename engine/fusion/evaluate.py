@@ -23,6 +23,7 @@ __all__ = [
     "binary_metrics",
     "compare",
     "evaluate_fusion",
+    "plausibilities",
     "predict_logits",
 ]
 
@@ -106,7 +107,15 @@ def evaluate_fusion(
         InputError: no examples; a text longer than the encoder takes.
     """
     logits = predict_logits(model, examples, mode=mode, hidden=hidden, seed=seed)
-    return binary_metrics([example.label for example in examples], torch.sigmoid(torch.from_numpy(logits)).numpy())
+    return binary_metrics([example.label for example in examples], plausibilities(model, logits))
+
+
+def plausibilities(model: FusionModel, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A model's logits as plausibilities in [0, 1], by its calibration where it has one; shape as given."""
+    scores = np.asarray(logits, dtype=np.float64)
+    if model.calibration is None:
+        return np.asarray(1 / (1 + np.exp(-scores)))
+    return model.calibration.plausibility(scores, np.zeros(len(scores), dtype=np.int32))
 
 
 def predict_logits(

@@ -79,7 +79,9 @@ def generate_examples(
     start = every if about is None else np.array(about, dtype=np.int32).reshape(-1, 3)
     start = start[[tuple(row) not in out for row in start.tolist()]] if len(start) else start
     if not len(start):
-        raise InputError("Expected a triple between entities to make claims of (the closure has none that is not held out)")
+        raise InputError(
+            "Expected a triple between entities to make claims of (the closure has none that is not held out)"
+        )
     true = _draw(start, -(-count // 2), random)
     pairs = _changed(closure, every, true, random)
     phrases = _Phrases(graph, random)

@@ -157,7 +157,9 @@ class _Training:
     def _validation_loss(self) -> float:
         if not self.validation:
             return float("nan")
-        logits = predict_logits(self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states)
+        logits = predict_logits(
+            self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states
+        )
         labels = torch.tensor([example.label for example in self.validation])
         return float(binary_cross_entropy_with_logits(torch.from_numpy(logits), labels))
 
@@ -168,7 +170,9 @@ def _parameter_groups(model: FusionModel, config: FusionConfig) -> list[dict[str
     for in_text, rate in ((True, config.encoder_learning_rate), (False, config.learning_rate)):
         for flat, decay in ((True, 0.0), (False, config.weight_decay)):
             chosen = [
-                p for name, p in model.trained_parameters() if name.startswith("text.") == in_text and (p.ndim < 2) == flat
+                p
+                for name, p in model.trained_parameters()
+                if name.startswith("text.") == in_text and (p.ndim < 2) == flat
             ]
             if chosen:
                 groups.append({"params": chosen, "lr": rate, "weight_decay": decay})

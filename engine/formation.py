@@ -68,10 +68,10 @@ class FormationSettings:
     """
 
     threshold: float = 0.45
-    lexical: float = 0.45
-    regression: float = 0.5
+    lexical: float = 0.2
+    regression: float = 0.2
     ridge: float = 0.3
-    type_bonus: float = 0.08
+    type_bonus: float = 0.12
     ambiguity_margin: float = 0.02
     units: Mapping[str, float] = field(default_factory=dict)
 

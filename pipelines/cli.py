@@ -96,22 +96,25 @@ def check(
 @app.command()
 def query(
     folder: Folder,
-    sparql: Annotated[str, typer.Argument(help="A SPARQL SELECT query; the graph's prefixes are declared.")],
+    sparql: Annotated[str, typer.Argument(help="A SPARQL SELECT or ASK query; the graph's prefixes are declared.")],
     asserted: Annotated[bool, typer.Option("--asserted", help="Leave inferred triples out.")] = False,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
-    """Run a SPARQL SELECT over asserted and inferred triples."""
+    """Run a SPARQL SELECT or ASK over asserted and inferred triples."""
     from kg.query import select
     from pipelines.describe import inert
 
     _, closure = _close(folder, seconds)
     table = select(closure.graph, sparql, inferred=not asserted)
     shown = [[None if term is None else closure.graph.curie(term) for term in row] for row in table.rows]
-    if as_json:
+    if table.form == "ASK":
+        typer.echo(json.dumps(bool(table.rows)) if as_json else str(table))
+    elif as_json:
         _print_json([dict(zip(table.variables, row, strict=True)) for row in shown])
     else:
-        for row in [list(table.variables), *shown]:
+        typer.echo("\t".join(table.variables))
+        for row in shown:
             typer.echo("\t".join(" ".join(inert(cell or "").splitlines()) for cell in row))
     raise typer.Exit(_finished(closure))
 

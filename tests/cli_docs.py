@@ -79,7 +79,7 @@ class _Parameter(NamedTuple):
         """The help, with the default where it says something."""
         default = getattr(self.signature.default, "value", self.signature.default)
         shown = default is not None and not isinstance(default, bool) and default is not inspect.Parameter.empty
-        return self.told.help.replace("|", "\\|") + (f" Default: `{default}`." if shown else "")
+        return str(self.told.help).replace("|", "\\|") + (f" Default: `{default}`." if shown else "")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def load_fusion(
         expected = {name: tuple(parameter.shape) for name, parameter in model.trained_parameters()}
         if expected != {name: value.shape for name, value in tensors.items()}:
             raise StoreError(f"Expected the weights of this version's fusion model in {folder}; train the model again")
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()}, strict=False)
+        model.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()}, strict=False)
         if document["calibration"] is not None:
             model.calibration = Calibration.from_dict(document["calibration"])
         model.history = tuple(Epoch(**epoch) for epoch in document["history"])

@@ -125,7 +125,7 @@ def _choose(answered: Sequence[tuple[ClaimRecord, Verdict]]) -> list[Verdict]:
 
 
 def _made_claims(closure: Closure) -> list[str]:
-    """For a domain without claims: readings of its inferred, then asserted triples, and of a name it does not have."""
+    """For a domain without claims: some of its triples in words, both ways round, and one about a name it lacks."""
     graph = closure.graph
     relations = [graph.dictionary.term(int(p)) for p in graph.relation_ids]
     inferred = [
@@ -133,8 +133,8 @@ def _made_claims(closure: Closure) -> list[str]:
     ]
     asserted = [t for p in relations for t in list(graph.triples(None, p, None, inferred=False))]
     chosen = [*inferred[:4], *asserted[:2]]
-    turned = [type(t)(t.object, t.predicate, t.subject) for t in chosen[:4]]
-    texts = [verbalise(graph, triple) for triple in [*chosen, *turned]]
+    turned = [type(t)(t.object, t.predicate, t.subject) for t in chosen]
+    texts = list(dict.fromkeys(verbalise(graph, triple) for triple in [*chosen, *turned]))
     return [*texts, *(text.replace(graph.label(chosen[0].subject), "Zorblax", 1) for text in texts[:1])]
 
 

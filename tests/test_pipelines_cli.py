@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
+from engine.fusion import resolve_encoder
 from pipelines.cli import app, main
 from tests import cli_docs
 
@@ -120,6 +123,18 @@ def bare(tmp_path: Path) -> Path:
     folder = tmp_path / "bare"
     folder.mkdir()
     (folder / "g.ttl").write_text(PREFIXES + ':a :likes :b . :a rdfs:label "Ann" . :b rdfs:label "Bob" .')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an untrained encoder, small enough to train from in a moment."""
+    torch.manual_seed(0)
+    embedded = resolve_encoder()
+    folder = tmp_path_factory.mktemp("encoder")
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=embedded.config.vocab_size, **shape)).save_pretrained(folder)
+    embedded.tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]  # a tokenizer of transformers
     return folder
 
 
@@ -359,9 +374,9 @@ def test_demo_of_a_graph_too_small_answers_without_plausibilities(noesis: Noesis
     assert "No model was trained" in (tmp_path / "runs" / "bare" / "report.html").read_text()
 
 
-def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path: Path) -> None:
-    hostile = ':mallory a :Person ; rdfs:label "<script>alert(1)</script>" ; :mentors :adams , :brook .'
-    folder = write(tmp_path / "firm", hostile + TWO_BOSSES, settings=FAST)
+def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path: Path, tiny: Path) -> None:
+    hostile = ':mallory a :Person ; rdfs:label "<script>alert(1)</script>" ; :manages :mallory .'
+    folder = write(tmp_path / "firm", hostile + TWO_BOSSES, settings=f"{FAST}encoder = '{tiny}'\n")
     run = tmp_path / "runs" / "firm"
 
     assert set(noesis("embed", folder, "--json").json) == {"model", "train", "test"}
@@ -388,6 +403,27 @@ def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path:
     assert {path.name for path in run.iterdir()} == {
         "run.json", "embedding", "fusion-fusion", "fusion-text-only", "report.json", "report.html",
     }  # fmt: skip
+
+
+def test_a_second_demo_takes_up_what_the_first_left(noesis: Noesis, tmp_path: Path, tiny: Path) -> None:
+    folder = write(tmp_path / "firm", settings=FAST)
+    taken_up = []
+    for _ in range(2):
+        assert noesis("demo", folder, "--run", "out", "--encoder", tiny).code == 0
+        taken_up.append(json.loads(Path("out/report.json").read_text())["footer"].partition("again: ")[2])
+    assert taken_up == ["none.", "embedding, fusion-fusion, fusion-text-only."]
+
+
+def test_a_model_of_another_graph_is_left_out_and_said(
+    noesis: Noesis, tmp_path: Path, tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write(tmp_path / "firm", settings=f"{FAST}encoder = '{tiny}'\n")
+    assert noesis("train", folder).code == 0
+    write(folder, ":new a :Person .")
+    (verdict,) = noesis("ask", folder, "Adams mentors Lewis.", "--json").json
+    assert (verdict["verdict"], verdict["plausibility"]) == ("unproven", None)
+    assert [r.message[:15] for r in caplog.records if r.levelname == "WARNING"] == ["no plausibility"]
+    assert noesis("ask", folder, "Adams mentors Lewis.", "--run", "runs/firm").code == 2
 
 
 # Help -----------------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ class ClaimFormer:
             found.update(dict.fromkeys(t.subject for t in graph.triples(None, RDF.type, cls)))
         for p in (*graph.relation_ids, *(p for p in graph.predicates() if self._is_value(p))):
             found[graph.dictionary.term(int(p))] = None
-        chosen = [p for p in found if isinstance(p, URIRef) and not p.startswith((*_VOCABULARIES, *_ANNOTATIONS))]
+        chosen = [p for p in found if isinstance(p, URIRef) and not str(p).startswith((*_VOCABULARIES, *_ANNOTATIONS))]
         has_types = next(graph.triples(None, RDF.type, None), None) is not None
         return (*sorted(chosen), *((RDF.type,) if has_types else ()))
 
@@ -281,7 +281,7 @@ class ClaimFormer:
 
     def _types(self, term: Node) -> list[URIRef]:
         found = (t.object for t in self.graph.triples(term, RDF.type, None))
-        return [c for c in found if isinstance(c, URIRef) and not c.startswith(_VOCABULARIES)]
+        return [c for c in found if isinstance(c, URIRef) and not str(c).startswith(_VOCABULARIES)]
 
     def _is_class(self, term: Node) -> bool:
         graph = self.graph
@@ -369,7 +369,8 @@ class ClaimFormer:
         readings, number = self._readings
         kernel = self._space.likeness(self._space.rows)
         targets = np.eye(len(readings))[number]
-        return np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+        solved = np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+        return np.asarray(solved, dtype=np.float64)
 
     def _scores(self, masked: Sequence[str]) -> NDArray[np.float64]:
         """How well masked texts fit each reading, about in [0, 1]; shape (num_texts, num_readings).

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from rdflib.term import Node
 
 from engine.claim import Claim
@@ -31,7 +33,9 @@ __all__ = ["PlausibilityScorer", "Reasoner"]
 class PlausibilityScorer(Protocol):
     """What a model has to offer to the reasoner."""
 
-    def plausibility(self, texts: Sequence[str], triples: Sequence[tuple[int, int, int]]) -> Sequence[float]:
+    def plausibility(
+        self, texts: Sequence[str], triples: Sequence[tuple[int, int, int]]
+    ) -> Sequence[float] | NDArray[np.float64]:
         """Calibrated plausibility in [0, 1] of each triple (term ids), read with a text that asserts it.
 
         Raises:

@@ -28,6 +28,7 @@ from kg.split import Split, split_triples
 if TYPE_CHECKING:
     from embeddings import Embedding, EmbeddingConfig
     from engine.fusion import ClaimExample, Encoder, FusionConfig, FusionModel
+    from engine.fusion.config import Mode
     from pipelines.run import Run
 
 __all__ = [
@@ -77,7 +78,7 @@ class BuildConfig:
     def of(cls, domain: Domain, **given: Any) -> BuildConfig:
         """The configuration of a domain, with what is given on top; None means not given."""
         fusion = dict(domain.settings.get("fusion", {}))
-        base = {name: fusion.pop(name) for name in ("encoder", "examples") if name in fusion}
+        base: dict[str, Any] = {name: fusion.pop(name) for name in ("encoder", "examples") if name in fusion}
         base |= {name: value for name, value in given.items() if value is not None}
         return cls(embedding=dict(domain.settings.get("embedding", {})), fusion=fusion, **base)
 
@@ -99,7 +100,7 @@ class Embedded:
 class Fused:
     """The trained fusion model and its controls by mode, and the encoder they were made from."""
 
-    models: Mapping[str, FusionModel]
+    models: Mapping[Mode, FusionModel]
     encoder: Encoder
 
 
@@ -233,7 +234,7 @@ def fuse(
     config: BuildConfig,
     progress: Progress | None = None,
     *,
-    modes: tuple[str, ...] = ("fusion", "text only"),
+    modes: tuple[Mode, ...] = ("fusion", "text only"),
 ) -> Fused:
     """Train and measure the fusion model and its controls, or take up those the run holds.
 
@@ -247,7 +248,7 @@ def fuse(
     settings = fusion_settings(config)
     data = _fusion_data(domain, closure, embedded, config)
     load = partial(load_fusion, closure=closure, embedding=embedded.embedding, encoder=encoder)
-    models = {}
+    models: dict[Mode, FusionModel] = {}
     for mode in modes:
         chosen = dataclasses.replace(settings, mode=mode)
         name = f"fusion-{mode.replace(' ', '-')}"
@@ -337,7 +338,7 @@ def _rows(columns: Columns, among: Triples) -> Triples:
 
 
 def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]]) -> KnowledgeGraph:
-    """The graph of the closure of the asserted triples that are not hidden: what follows from hidden ones is left out."""
+    """The closure of the asserted triples that are not hidden: what follows from hidden ones is left out."""
     graph = closure.graph
     s, p, o = graph.asserted.arrays()
     keep = ~_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
@@ -384,7 +385,7 @@ def _train_fusion(
 
 
 def _table(
-    title: str, models: Mapping[str, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
+    title: str, models: Mapping[Mode, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
 ) -> dict[str, Any]:
     """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
     from engine.fusion import compare, evaluate_fusion, plausibilities, predict_logits
@@ -396,8 +397,11 @@ def _table(
         rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
     note = "Trained on neither these claims nor their triples."
     if "text only" in models:
-        pair: list[tuple[FusionModel, Any]] = [(models[mode], mode) for mode in ("fusion", "text only")]
-        p = [plausibilities(m, predict_logits(m, examples, mode=mode, hidden=data.hidden)) for m, mode in pair]
+        pair: tuple[Mode, Mode] = ("fusion", "text only")
+        p = [
+            plausibilities(models[mode], predict_logits(models[mode], examples, mode=mode, hidden=data.hidden))
+            for mode in pair
+        ]
         note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
     return {"title": title, "rows": rows, "note": note}
 

@@ -71,7 +71,7 @@ def run_demo(
     report["fusion"] = run.metric("fusion")["tables"]
     say.fusion(report["fusion"], "fusion" in run.reused)
 
-    reasoner = build.reasoner_with(domain, closure, embedded, fused, config)
+    reasoner = build.reasoner_with(domain, closure, fused)
     report["claims"], report["claim_figures"] = _answer(domain, closure, reasoner)
     say.claims(report["claims"])
     say.figures(report["claim_figures"])

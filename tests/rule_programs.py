@@ -89,7 +89,11 @@ def bodies(draw: st.DrawFn, level: int, most: int = 3) -> tuple[list[Atom], list
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         data = draw(st.integers(0, 3)) == 0 if level else True
         inside = [*bound, Variable("w")]
-        negated = draw(st.lists(_atoms(range(LEVELS if data else level), inside), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))
+        negated = draw(
+            st.lists(
+                _atoms(range(LEVELS if data else level), inside), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))
+            )
+        )
         elements: list[Atom | Filter] = [*negated]
         if draw(st.integers(0, 3)) == 0:
             elements.append(draw(_filters(_bound([*atoms, *negated]))) if _bound([*atoms, *negated]) else negated[0])

@@ -93,7 +93,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        moved = {f.name: None if (t := getattr(self, f.name)) is None else t.to(device) for f in fields(self)}
+        tensors = ((f.name, getattr(self, f.name)) for f in fields(self))
+        moved: dict[str, Any] = {name: None if tensor is None else tensor.to(device) for name, tensor in tensors}
         return Batch(**moved)
 
 
@@ -194,7 +195,11 @@ class Collator:
 
     def _disjoint(self, triples: Sequence[IdTriple | None], subgraphs: Sequence[Subgraph | None]) -> dict[str, Tensor]:
         """The subgraphs as one graph with every edge in both directions, and the claims' own edges."""
-        nodes, graph, slot, edges, ends = [], [], [], [], []
+        nodes: list[int] = []
+        graph: list[int] = []
+        slot: list[int] = []
+        edges: list[NDArray[np.int64]] = []
+        ends: list[tuple[int, int]] = []
         start = 0
         for at, (triple, subgraph) in enumerate(zip(triples, subgraphs, strict=True)):
             if triple is None or subgraph is None:

@@ -153,7 +153,8 @@ def _lists(triples: Iterable[Triple], graph: KnowledgeGraph) -> dict[Node, str]:
     rest = {t.subject: t.object for t in triples if t.predicate == RDF.rest}
     found = {}
     for start in first:
-        members, cell = [], start
+        members: list[str] = []
+        cell = start
         while cell in first and len(members) <= len(first):
             members.append(graph.label(first[cell]))
             cell = rest.get(cell, RDF.nil)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -148,6 +149,8 @@ class _Training:
     def _batches(self) -> Iterator[list[ClaimExample]]:
         """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
         examples = self.examples
+        if self.config.mode == "text only":
+            examples = [replace(example, triple=None) for example in examples]
         if self.config.mode == "shuffled graph":
             examples = shuffle_triples(examples, seed=int(self.order.integers(2**31)))
         order = self.order.permutation(len(examples))

@@ -114,7 +114,7 @@ def plausibilities(model: FusionModel, logits: NDArray[np.floating]) -> NDArray[
     """A model's logits as plausibilities in [0, 1], by its calibration where it has one; shape as given."""
     scores = np.asarray(logits, dtype=np.float64)
     if model.calibration is None:
-        return np.asarray(1 / (1 + np.exp(-scores)))
+        return np.asarray(np.exp(-np.logaddexp(0, -scores)))
     return model.calibration.plausibility(scores, np.zeros(len(scores), dtype=np.int32))
 
 

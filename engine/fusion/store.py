@@ -20,7 +20,7 @@ from engine.fusion.config import FusionConfig
 from engine.fusion.grounding import ClosureView, IdTriple
 from engine.fusion.model import Epoch, FusionModel
 from engine.fusion.scorer import calibrate
-from kg.errors import StoreError
+from kg.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from embeddings import Embedding
@@ -100,11 +100,11 @@ def load_fusion(
         expected = {name: tuple(parameter.shape) for name, parameter in model.trained_parameters()}
         if expected != {name: value.shape for name, value in tensors.items()}:
             raise StoreError(f"Expected the weights of this version's fusion model in {folder}; train the model again")
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()}, strict=False)
+        model.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()}, strict=False)
         if document["calibration"] is not None:
             model.calibration = Calibration.from_dict(document["calibration"])
         model.history = tuple(Epoch(**epoch) for epoch in document["history"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise StoreError(
             f"Expected the document of a fusion model in {folder} ({error!r}); train the model again"
         ) from error

@@ -28,6 +28,7 @@ from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
 from rdflib.term import Node
 
 from engine.claim import Candidate
+from kg.errors import LimitError
 from kg.terms import Triple
 from kg.verbalise import relation_phrases
 
@@ -64,6 +65,8 @@ class FormationSettings:
         ridge: penalty of the regression; larger values trust single exemplars less.
         type_bonus: what an end loses whose kind does not fit the relation's domain or range.
         ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
+        max_characters: longest text that is read; a claim is one sentence.
+        max_mentions: most things and numbers one text may name, as every two of them are tried.
         units: what a number is multiplied by where one of these words follows it; a domain says its own.
     """
 
@@ -73,6 +76,8 @@ class FormationSettings:
     ridge: float = 0.3
     type_bonus: float = 0.12
     ambiguity_margin: float = 0.02
+    max_characters: int = 2000
+    max_mentions: int = 16
     units: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -180,6 +185,7 @@ class ClaimFormer:
         graph: the closure's graph; types of things are taken from it.
         labels: the label index used to find what a text names.
         encode: texts to unit rows of shape (num_texts, dim); None compares words alone.
+        fits: raises LimitError for a text that is longer than the encoder takes; None leaves it to the settings.
         sentences: further exemplars: a text, its triple, and whether it asserts the triple.
     """
 
@@ -189,10 +195,11 @@ class ClaimFormer:
         labels: LabelIndex,
         *,
         encode: Encode | None = None,
+        fits: Callable[[str], object] | None = None,
         sentences: Iterable[tuple[str, Triple, bool]] = (),
         settings: FormationSettings | None = None,
     ) -> None:
-        self.graph, self.labels, self.encode = graph, labels, encode
+        self.graph, self.labels, self.encode, self.fits = graph, labels, encode, fits
         self.settings = settings or FormationSettings()
         self._kinds: dict[Node, str] = {}
         self._ends_of: dict[URIRef, _Ends] = {}
@@ -214,10 +221,18 @@ class ClaimFormer:
         return (*sorted(chosen), *((RDF.type,) if has_types else ()))
 
     def form(self, text: str) -> Formation:
-        """The candidate triples of a text, best first."""
+        """The candidate triples of a text, best first.
+
+        Raises:
+            LimitError: the text is longer, or names more things, than is read as one claim; nothing is cut off.
+        """
+        self._expect_at_most(self.settings.max_characters, "characters", len(text))
+        if self.fits is not None:
+            self.fits(text)
         mentions = self.labels.mentions(text)
         unlinked = self.labels.unlinked(text)
         arguments = self._arguments(text, mentions)
+        self._expect_at_most(self.settings.max_mentions, "things named", len({a.start for a in arguments}))
         pairs = list(self._pairs(arguments))
         if not pairs or not self.exemplars:
             return Formation((), mentions, unlinked)
@@ -230,6 +245,11 @@ class ClaimFormer:
             best.setdefault((candidate.triple, candidate.positive), candidate)
         kept = tuple(c for c in best.values() if c.score >= self.settings.threshold)
         return Formation(kept[:10], mentions, unlinked)
+
+    @staticmethod
+    def _expect_at_most(most: int, what: str, found: int) -> None:
+        if found > most:
+            raise LimitError(f"Expected at most {most} {what} in one claim (got {found}); give one sentence at a time")
 
     # Arguments --------------------------------------------------------------------------------------------------
 
@@ -369,8 +389,8 @@ class ClaimFormer:
         readings, number = self._readings
         kernel = self._space.likeness(self._space.rows)
         targets = np.eye(len(readings))[number]
-        solved = np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
-        return np.asarray(solved, dtype=np.float64)
+        weights = np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+        return np.asarray(weights, dtype=np.float64)
 
     def _scores(self, masked: Sequence[str]) -> NDArray[np.float64]:
         """How well masked texts fit each reading, about in [0, 1]; shape (num_texts, num_readings).

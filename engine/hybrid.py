@@ -18,13 +18,16 @@ from rdflib.term import Node
 from engine.claim import Claim
 from engine.symbolic import AuditResult, Closure, Judgement, Proof, Status, audit, check
 from engine.verdict import Contradicted, Entailed, Reason, Unknown, Unproven, Verdict
-from kg.errors import InputError, UnknownTermError
+from kg.errors import InputError, LimitError, UnknownTermError
 from kg.query import Table, select
 from kg.subgraph import Subgraph, ground
 from kg.terms import Triple
 from kg.verbalise import verbalise
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.formation import ClaimFormer, Formation
 
 __all__ = ["PlausibilityScorer", "Reasoner"]
@@ -124,7 +127,7 @@ class Reasoner:
             return Unknown(blank, Reason.RELATION_NOT_RECOGNISED, "this reasoner was made without a claim former")
         try:
             formation = self.former.form(text)
-        except InputError as error:
+        except LimitError as error:
             return Unknown(blank, Reason.TEXT_TOO_LONG, str(error))
         problem = self._problem(formation)
         if problem is not None:

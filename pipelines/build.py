@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from engine.hybrid import Reasoner
 from engine.symbolic import Budget, Closure, load_rules, materialise
 from kg.columns import Columns
 from kg.domain import Domain, load_domain
-from kg.errors import ConfigError, StoreError
+from kg.errors import ConfigError, StoreError, TooSmallError
 from kg.graph import KnowledgeGraph
 from kg.linking import LabelIndex
 from kg.property_axioms import PropertyAxioms
@@ -49,6 +50,7 @@ _C = TypeVar("_C")
 Progress: TypeAlias = Callable[[str, int, int], None]
 Triples: TypeAlias = NDArray[np.int32]
 
+_COMPARED: tuple[Mode, Mode] = ("fusion", "text only")
 MIN_TRIPLES = 10
 """Fewer triples between entities than this say nothing about held-out ones."""
 
@@ -143,7 +145,8 @@ def read_former(
     forming = settings_of(FormationSettings, linking.pop("formation", {}))
     labels = LabelIndex(closure.graph, encode=encode, settings=linking or None)
     learnt = [(c.text, c.triple, c.positive) for c in domain.claims if c.split in splits and c.triple is not None]
-    return ClaimFormer(closure.graph, labels, encode=encode, sentences=learnt, settings=forming)
+    fits = None if encoder is None else lambda text: encoder.tokenize([text])
+    return ClaimFormer(closure.graph, labels, encode=encode, fits=fits, sentences=learnt, settings=forming)
 
 
 def embed(
@@ -155,7 +158,7 @@ def embed(
     nor are the triples of development and test claims.
 
     Raises:
-        ConfigError: the domain has too few triples between entities.
+        TooSmallError: the domain has too few triples between entities.
     """
     from embeddings import EmbeddingConfig, load_embedding
     from pipelines.run import key_of
@@ -165,9 +168,9 @@ def embed(
     hidden = np.array(sorted(held_out_triples(domain, closure)), dtype=np.int32).reshape(-1, 3)
     triples = every[~_among(every, hidden)]
     if len(triples) < MIN_TRIPLES:
-        raise ConfigError(
-            f"Expected at least {MIN_TRIPLES} triples between entities to train an embedding on (got {len(triples)}); "
-            "ask, check, query and audit need none"
+        raise TooSmallError(
+            f"Expected at least {MIN_TRIPLES} triples between entities to train on (got {len(triples)}); "
+            "ask, check, query and audit need no trained model"
         )
     axioms = PropertyAxioms.of(closure.graph)
     families = [{child, *parents} for child, parents in axioms.parents.items()]
@@ -240,6 +243,9 @@ def fuse(
 
     The models learn from claims made from the closure of the training triples, in the phrasings of the schema, and from
     the domain's train claims. Nothing held out is shown to them, as a claim or as evidence.
+
+    Raises:
+        TooSmallError: there is no claim to learn from.
     """
     from engine.fusion import load_fusion, resolve_encoder
     from pipelines.run import key_of
@@ -247,6 +253,11 @@ def fuse(
     encoder = resolve_encoder(config.encoder)
     settings = fusion_settings(config)
     data = _fusion_data(domain, closure, embedded, config)
+    if not data.train:
+        raise TooSmallError(
+            "Expected a triple to make claims of, one that the embedding was not trained on or that follows by rules "
+            "(got none); give the domain more triples, rules or train claims"
+        )
     load = partial(load_fusion, closure=closure, embedding=embedded.embedding, encoder=encoder)
     models: dict[Mode, FusionModel] = {}
     for mode in modes:
@@ -338,7 +349,7 @@ def _rows(columns: Columns, among: Triples) -> Triples:
 
 
 def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]]) -> KnowledgeGraph:
-    """The closure of the asserted triples that are not hidden: what follows from hidden ones is left out."""
+    """The closure of the asserted triples that are not hidden: what follows only from hidden ones is left out."""
     graph = closure.graph
     s, p, o = graph.asserted.arrays()
     keep = ~_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
@@ -391,18 +402,19 @@ def _table(
     from engine.fusion import compare, evaluate_fusion, plausibilities, predict_logits
 
     measure = partial(evaluate_fusion, examples=examples, hidden=data.hidden)
-    rows = [{"mode": mode, **measure(model, mode=mode).to_dict()} for mode, model in models.items()]
+    rows: list[dict[str, Any]] = [{"mode": m, **measure(model, mode=m).to_dict()} for m, model in models.items()]
     if "shuffled graph" not in models:
         shuffled = measure(models["fusion"], mode="shuffled graph").to_dict()
         rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
     note = "Trained on neither these claims nor their triples."
     if "text only" in models:
-        pair: tuple[Mode, Mode] = ("fusion", "text only")
         p = [
             plausibilities(models[mode], predict_logits(models[mode], examples, mode=mode, hidden=data.hidden))
-            for mode in pair
+            for mode in _COMPARED
         ]
         note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
+    for row in rows:  # JSON has no NaN, which the area under the curve is where all claims have one label
+        row["auc"] = None if math.isnan(row["auc"]) else row["auc"]
     return {"title": title, "rows": rows, "note": note}
 
 
@@ -431,7 +443,7 @@ def reasoner_for(
     from embeddings import load_embedding
     from engine.fusion import load_fusion, resolve_encoder
 
-    found = resolve_encoder(encoder)
+    found = resolve_encoder(BuildConfig.of(domain, encoder=encoder).encoder)
     folders = run_folder / "embedding", run_folder / "fusion-fusion"
     try:
         if not all(folder.is_dir() for folder in folders):
@@ -441,6 +453,6 @@ def reasoner_for(
     except StoreError as error:
         if required:
             raise
-        log.info("no plausibility: %s", error)
+        log.log(logging.WARNING if run_folder.is_dir() else logging.INFO, "no plausibility: %s", error)
         return reasoner_with(domain, closure, None, found)
     return reasoner_with(domain, closure, Fused({"fusion": model}, found))

@@ -82,7 +82,8 @@ def _match(atom: Atom, values: Mapping[Node, Node], facts: Iterable[Triple]) -> 
 
 
 def _is_matched(negation: Negation, values: Values, facts: Iterable[Triple]) -> bool:
-    found = [values]
+    # a blank node in a NOT is not one of the body
+    found = [{v: term for v, term in values.items() if not isinstance(v, BNode)}]
     for element in negation.elements:
         if isinstance(element, Atom):
             found = [more for each in found for more in _match(element, each, facts)]

@@ -89,7 +89,11 @@ def bodies(draw: st.DrawFn, level: int, most: int = 3) -> tuple[list[Atom], list
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         data = draw(st.integers(0, 3)) == 0 if level else True
         inside = [*bound, Variable("w")]
-        negated = draw(st.lists(_atoms(range(LEVELS if data else level), inside), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))
+        negated = draw(
+            st.lists(
+                _atoms(range(LEVELS if data else level), inside), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))
+            )
+        )
         elements: list[Atom | Filter] = [*negated]
         if draw(st.integers(0, 3)) == 0:
             elements.append(draw(_filters(_bound([*atoms, *negated]))) if _bound([*atoms, *negated]) else negated[0])
@@ -121,12 +125,28 @@ def constraints(draw: st.DrawFn, number: int) -> Constraint:
     return Constraint(URIRef(f"{EX}constraint{number}"), (), (*atoms, *rest))
 
 
+def _about(rule: Rule, absent: bool) -> Constraint:
+    """A constraint that is met exactly when what a NOT rule once gave is given no more, or is and should not be."""
+    name = URIRef(f"{rule.iri}{'absent' if absent else 'present'}")
+    if absent:
+        return Constraint(name, (), (*rule.body_atoms, Negation(rule.head)))
+    return Constraint(name, (), (*rule.body_atoms, *rule.head, *rule.negations[0].elements))
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A graph of up to 12 triples, most of them of low levels, up to 6 rules, up to 3 constraints, 2 to 6 claims."""
+    """A graph of up to 12 triples, most of them of low levels, up to 6 rules, up to 5 constraints, up to 7
+    claims, some of what is negated.
+    """
     triples = draw(st.lists(triples_over(range(LEVELS)), max_size=4, unique=True))
     triples += draw(st.lists(triples_over(range(2)), min_size=2, max_size=8, unique=True))
     made = tuple(draw(rules(n)) for n in range(draw(st.integers(1, 6))))
     checked = tuple(draw(constraints(n)) for n in range(draw(st.integers(0, 3))))
-    claims = draw(st.lists(triples_over(range(LEVELS)), min_size=2, max_size=6, unique=True))
+    for rule in [rule for rule in made if rule.negations and not rule.runs_once][:2]:
+        checked += (_about(rule, draw(st.booleans())),)
+    claims = draw(st.lists(triples_over(range(LEVELS)), min_size=2, max_size=4, unique=True))
+    negated = [atom for rule in made for negation in rule.negations for atom in negation.atoms]
+    for atom in negated[:3]:
+        value = draw(st.sampled_from(INDIVIDUALS))
+        claims.append(Triple(*(value if isinstance(t, (Variable, BNode)) else t for t in atom.terms)))
     return Case(triples, RuleSet(made, checked), claims)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef, Variable
 from rdflib.term import Node
 
-from engine.symbolic import Budget, Judgement, Reason, Status, check, materialise, parse_rules, replay
+from engine.symbolic import Budget, Judgement, Reason, Status, Violation, check, materialise, parse_rules, replay
 from engine.symbolic.closure import Closure
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
@@ -37,13 +37,14 @@ def judged(closure: Closure, claim: str) -> Judgement:
     return check(closure, triple(claim))[0]
 
 
-def fresh_status(case: Case, claim: Triple) -> Status:
-    """The status by definition, from two closures."""
+def by_definition(case: Case, claim: Triple) -> tuple[Status, set[Violation]]:
+    """The status, and what the claim would break, from two closures."""
     before = materialise(KnowledgeGraph.from_triples(case.triples), case.rules, entailment="none")
     after = materialise(KnowledgeGraph.from_triples([*case.triples, claim]), case.rules, entailment="none")
     if before.entails(claim):
-        return Status.ENTAILED
-    return Status.CONTRADICTED if set(after.violations) - set(before.violations) else Status.UNPROVEN
+        return Status.ENTAILED, set()
+    new = set(after.violations) - set(before.violations)
+    return Status.CONTRADICTED if new else Status.UNPROVEN, new
 
 
 def check_against_fresh_closures(case: Case) -> None:
@@ -54,7 +55,7 @@ def check_against_fresh_closures(case: Case) -> None:
             assert judgement.reason is Reason.TERM_NOT_IN_GRAPH
             assert any(not closure.known_term(term) for term in claim)
         else:
-            assert judgement.status is fresh_status(case, claim), claim
+            assert (judgement.status, set(judgement.violations)) == by_definition(case, claim)
         if judgement.status is Status.ENTAILED:
             assert judgement.proof is not None
             replay(judgement.proof, closure.graph, closure.rules)

@@ -93,7 +93,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        moved = {f.name: None if (t := getattr(self, f.name)) is None else t.to(device) for f in fields(self)}
+        tensors = ((f.name, getattr(self, f.name)) for f in fields(self))
+        moved: dict[str, Any] = {name: None if tensor is None else tensor.to(device) for name, tensor in tensors}
         return Batch(**moved)
 
 
@@ -139,6 +140,7 @@ class Collator:
         self.relations = tuple(self.graph.predicates() if relations is None else relations)
         self._relation_row = {id: row for row, id in enumerate(self.relations)}
         self._tokens: dict[str, list[int]] = {}
+        self._shown: dict[tuple[IdTriple, tuple[IdTriple, ...], frozenset[IdTriple]], Subgraph] = {}
 
     @property
     def entity_dim(self) -> int:
@@ -190,11 +192,18 @@ class Collator:
     def _evidence(self, example: ClaimExample, hidden: Collection[IdTriple]) -> Subgraph | None:
         if example.triple is None:
             return None
-        return self.grounder.evidence_for(example.triple, frozenset(hidden) | frozenset(example.hidden))
+        key = (example.triple, example.hidden, frozenset(hidden))  # the same object where it is frozen already
+        if key not in self._shown:
+            self._shown[key] = self.grounder.evidence_for(example.triple, key[2] | frozenset(example.hidden))
+        return self._shown[key]
 
     def _disjoint(self, triples: Sequence[IdTriple | None], subgraphs: Sequence[Subgraph | None]) -> dict[str, Tensor]:
         """The subgraphs as one graph with every edge in both directions, and the claims' own edges."""
-        nodes, graph, slot, edges, ends = [], [], [], [], []
+        nodes: list[int] = []
+        graph: list[int] = []
+        slot: list[int] = []
+        edges: list[NDArray[np.int64]] = []
+        ends: list[tuple[int, int]] = []
         start = 0
         for at, (triple, subgraph) in enumerate(zip(triples, subgraphs, strict=True)):
             if triple is None or subgraph is None:

@@ -9,7 +9,7 @@ A claim's life in it:
 4. the logit is what the pooled text says, plus what text and the states of the claim's head and tail say together, plus
    the log-odds that the KG embedding gives the triple, weighted by the text.
 
-The exchange and the joint part of the head are zero at the start, so an untrained fusion model is its text-only control.
+The exchange and the joint part of the head are zero at first, so an untrained fusion model is its text-only control.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["Epoch", "FusionModel", "TextLayers"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the examples in training: mean losses in nats per claim (NaN where there was no validation), seconds."""
+    """One pass over the examples: mean losses in nats per claim (NaN where there was no validation), seconds."""
 
     loss: float
     validation_loss: float
@@ -83,8 +83,7 @@ class TextLayers(nn.Module):
         allowed = torch.zeros(mask.shape, dtype=states.dtype, device=states.device)
         allowed = allowed.masked_fill(~mask, torch.finfo(states.dtype).min)[:, None, None, :]
         result = self.layers[at](states, attention_mask=allowed)
-        states = result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
-        return states
+        return result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
 
 
 class FusionModel(nn.Module):

@@ -1,4 +1,4 @@
-"""`Scorer`: the fusion model as the reasoner uses it, giving a calibrated plausibility for claims that stay unproven."""
+"""`Scorer`: the fusion model as the reasoner uses it, giving calibrated plausibilities to claims that stay unproven."""
 
 from __future__ import annotations
 

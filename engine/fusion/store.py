@@ -20,7 +20,7 @@ from engine.fusion.config import FusionConfig
 from engine.fusion.grounding import ClosureView, IdTriple
 from engine.fusion.model import Epoch, FusionModel
 from engine.fusion.scorer import calibrate
-from kg.errors import StoreError
+from kg.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from embeddings import Embedding
@@ -80,7 +80,7 @@ def load_fusion(
         encoder: the encoder it was trained from.
 
     Raises:
-        StoreError: a file is missing or was altered, or encoder or embedding are others than the model was trained with.
+        StoreError: a file is missing or was altered, or encoder or embedding are not those it was trained with.
     """
     tensors, document = read_store(folder, kind=_KIND)
     try:
@@ -88,7 +88,7 @@ def load_fusion(
         sha256, trained_with = document["encoder"]["sha256"], document["embedding"]
         if sha256 != encoder.fingerprint:
             raise StoreError(
-                f"Expected the encoder {document['encoder']['name']!r} (SHA-256 {sha256[:12]}…) for the model in {folder} "
+                f"Expected the encoder {document['encoder']['name']!r} (SHA-256 {sha256[:12]}…) for {folder} "
                 f"(got {encoder.name!r}, {encoder.fingerprint[:12]}…); name the right encoder, or train again"
             )
         if trained_with != (None if embedding is None else embedding.fingerprint):
@@ -104,7 +104,7 @@ def load_fusion(
         if document["calibration"] is not None:
             model.calibration = Calibration.from_dict(document["calibration"])
         model.history = tuple(Epoch(**epoch) for epoch in document["history"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise StoreError(
             f"Expected the document of a fusion model in {folder} ({error!r}); train the model again"
         ) from error

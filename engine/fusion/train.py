@@ -1,6 +1,6 @@
 """Training of the fusion model: binary cross-entropy on true and false claims.
 
-States of the frozen lower text layers are computed once per text and kept, so that on a CPU an epoch costs only the fused
+States of the frozen lower text layers are computed once per text and kept, so that an epoch costs only the fused
 layers. Everything drawn at random comes from the configuration's seed; torch's own generator is left as it was.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -136,7 +137,7 @@ class _Training:
             batch = self.model.collator(examples, hidden=self.hidden, states=self.states).to(self.model.device)
             loss = binary_cross_entropy_with_logits(self.model(batch, mode=self.config.mode), batch.label)
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             nn.utils.clip_grad_norm_([p for _, p in self.model.trained_parameters()], self.config.clip)
             self.optimiser.step()
             self.schedule.step()
@@ -146,8 +147,10 @@ class _Training:
         return sum(losses) / len(self.examples)
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
-        """The examples in a new order. Not sorted by length: denials are longer, and a batch of them alone turns learning round."""
+        """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
         examples = self.examples
+        if self.config.mode == "text only":
+            examples = [replace(example, triple=None) for example in examples]
         if self.config.mode == "shuffled graph":
             examples = shuffle_triples(examples, seed=int(self.order.integers(2**31)))
         order = self.order.permutation(len(examples))

@@ -104,6 +104,9 @@ class Judgement:
         """Of an entailed claim, the violations that share a premise with its proof (see `Closure.disputes`)."""
         return self.closure.disputes(self.proof) if self.proof is not None and self.closure.violations else ()
 
+    def __repr__(self) -> str:
+        return f"Judgement({self})"
+
     def __str__(self) -> str:
         because = self.detail or (str(self.violations[0]) if self.violations else "")
         return f"{self.claim}: {self.status}" + (f" ({because})" if because else "")

@@ -61,6 +61,9 @@ class Violation:
     def __hash__(self) -> int:
         return hash(self._identity)
 
+    def __repr__(self) -> str:
+        return f"Violation({self})"
+
     def __str__(self) -> str:
         return f"{self.severity}: {self.message} ({self.constraint.name})"
 

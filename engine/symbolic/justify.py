@@ -161,7 +161,7 @@ class Prover:
 
         atoms = [tuple(map(id_of, atom.terms)) for atom in rule.rule.body_atoms]
         axioms = [tuple(map(dictionary.id, triple)) for triple in rule.rule.axioms]
-        return tuple(dict.fromkeys((s, p, o) for s, p, o in (*atoms, *axioms)))
+        return tuple((s, p, o) for s, p, o in (*atoms, *axioms))
 
     def _start(self, values: dict[Variable, int]) -> Bindings:
         return Bindings.unit(values)

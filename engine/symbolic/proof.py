@@ -83,7 +83,8 @@ class Proof:
             lines.append("  " * depth + proof._line(graph, lists) + (", as above" if again else ""))
             if not again:
                 lines.extend("  " * (depth + 1) + line for line in proof._conditions(graph))
-                stack.extend((premise, depth + 1) for premise in reversed(proof.premises))
+                once = dict.fromkeys(proof.premises)  # two body atoms may match one triple
+                stack.extend((premise, depth + 1) for premise in reversed(once))
         return "\n".join(lines)
 
     def to_dict(self, graph: KnowledgeGraph) -> dict[str, Any]:
@@ -153,7 +154,8 @@ def _lists(triples: Iterable[Triple], graph: KnowledgeGraph) -> dict[Node, str]:
     rest = {t.subject: t.object for t in triples if t.predicate == RDF.rest}
     found = {}
     for start in first:
-        members, cell = [], start
+        members: list[str] = []
+        cell = start
         while cell in first and len(members) <= len(first):
             members.append(graph.label(first[cell]))
             cell = rest.get(cell, RDF.nil)

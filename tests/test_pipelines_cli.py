@@ -132,7 +132,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     embedded = resolve_encoder()
     folder = tmp_path_factory.mktemp("encoder")
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    shape: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     BertModel(BertConfig(vocab_size=embedded.config.vocab_size, **shape)).save_pretrained(folder)
     embedded.tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]  # a tokenizer of transformers
     return folder

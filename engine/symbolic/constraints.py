@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rdflib import Variable
 from rdflib.term import Node
 
-from engine.symbolic.compile import BODY_MARK, CompiledRule, Program
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.draft import BODY_MARK
 from engine.symbolic.join import Bindings
 from engine.symbolic.justify import written
 from engine.symbolic.proof import Proof

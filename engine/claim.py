@@ -68,5 +68,5 @@ class Claim:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; terms in N-Triples form."""
-        triple = None if self.triple is None else [term.n3() for term in self.triple]  # type: ignore[attr-defined]  # rdflib types Node without n3
+        triple = None if self.triple is None else [term.n3() for term in self.triple]
         return {"text": self.text, "triple": triple, "positive": self.positive, "reading": self.reading()}

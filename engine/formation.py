@@ -28,6 +28,7 @@ from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
 from rdflib.term import Node
 
 from engine.claim import Candidate
+from kg.errors import LimitError
 from kg.terms import Triple
 from kg.verbalise import relation_phrases
 
@@ -64,15 +65,19 @@ class FormationSettings:
         ridge: penalty of the regression; larger values trust single exemplars less.
         type_bonus: what an end loses whose kind does not fit the relation's domain or range.
         ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
+        max_characters: longest text that is read; a claim is one sentence.
+        max_mentions: most things and numbers one text may name, as every two of them are tried.
         units: what a number is multiplied by where one of these words follows it; a domain says its own.
     """
 
     threshold: float = 0.45
-    lexical: float = 0.45
-    regression: float = 0.5
+    lexical: float = 0.2
+    regression: float = 0.2
     ridge: float = 0.3
-    type_bonus: float = 0.08
+    type_bonus: float = 0.12
     ambiguity_margin: float = 0.02
+    max_characters: int = 2000
+    max_mentions: int = 16
     units: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -180,6 +185,7 @@ class ClaimFormer:
         graph: the closure's graph; types of things are taken from it.
         labels: the label index used to find what a text names.
         encode: texts to unit rows of shape (num_texts, dim); None compares words alone.
+        fits: raises LimitError for a text that is longer than the encoder takes; None leaves it to the settings.
         sentences: further exemplars: a text, its triple, and whether it asserts the triple.
     """
 
@@ -189,10 +195,11 @@ class ClaimFormer:
         labels: LabelIndex,
         *,
         encode: Encode | None = None,
+        fits: Callable[[str], object] | None = None,
         sentences: Iterable[tuple[str, Triple, bool]] = (),
         settings: FormationSettings | None = None,
     ) -> None:
-        self.graph, self.labels, self.encode = graph, labels, encode
+        self.graph, self.labels, self.encode, self.fits = graph, labels, encode, fits
         self.settings = settings or FormationSettings()
         self._kinds: dict[Node, str] = {}
         self._ends_of: dict[URIRef, _Ends] = {}
@@ -209,15 +216,23 @@ class ClaimFormer:
             found.update(dict.fromkeys(t.subject for t in graph.triples(None, RDF.type, cls)))
         for p in (*graph.relation_ids, *(p for p in graph.predicates() if self._is_value(p))):
             found[graph.dictionary.term(int(p))] = None
-        chosen = [p for p in found if isinstance(p, URIRef) and not p.startswith((*_VOCABULARIES, *_ANNOTATIONS))]
+        chosen = [p for p in found if isinstance(p, URIRef) and not str(p).startswith((*_VOCABULARIES, *_ANNOTATIONS))]
         has_types = next(graph.triples(None, RDF.type, None), None) is not None
         return (*sorted(chosen), *((RDF.type,) if has_types else ()))
 
     def form(self, text: str) -> Formation:
-        """The candidate triples of a text, best first."""
+        """The candidate triples of a text, best first.
+
+        Raises:
+            LimitError: the text is longer, or names more things, than is read as one claim; nothing is cut off.
+        """
+        self._expect_at_most(self.settings.max_characters, "characters", len(text))
+        if self.fits is not None:
+            self.fits(text)
         mentions = self.labels.mentions(text)
         unlinked = self.labels.unlinked(text)
         arguments = self._arguments(text, mentions)
+        self._expect_at_most(self.settings.max_mentions, "things named", len({a.start for a in arguments}))
         pairs = list(self._pairs(arguments))
         if not pairs or not self.exemplars:
             return Formation((), mentions, unlinked)
@@ -230,6 +245,11 @@ class ClaimFormer:
             best.setdefault((candidate.triple, candidate.positive), candidate)
         kept = tuple(c for c in best.values() if c.score >= self.settings.threshold)
         return Formation(kept[:10], mentions, unlinked)
+
+    @staticmethod
+    def _expect_at_most(most: int, what: str, found: int) -> None:
+        if found > most:
+            raise LimitError(f"Expected at most {most} {what} in one claim (got {found}); give one sentence at a time")
 
     # Arguments --------------------------------------------------------------------------------------------------
 
@@ -281,7 +301,7 @@ class ClaimFormer:
 
     def _types(self, term: Node) -> list[URIRef]:
         found = (t.object for t in self.graph.triples(term, RDF.type, None))
-        return [c for c in found if isinstance(c, URIRef) and not c.startswith(_VOCABULARIES)]
+        return [c for c in found if isinstance(c, URIRef) and not str(c).startswith(_VOCABULARIES)]
 
     def _is_class(self, term: Node) -> bool:
         graph = self.graph
@@ -369,7 +389,8 @@ class ClaimFormer:
         readings, number = self._readings
         kernel = self._space.likeness(self._space.rows)
         targets = np.eye(len(readings))[number]
-        return np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+        weights = np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
+        return np.asarray(weights, dtype=np.float64)
 
     def _scores(self, masked: Sequence[str]) -> NDArray[np.float64]:
         """How well masked texts fit each reading, about in [0, 1]; shape (num_texts, num_readings).

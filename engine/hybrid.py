@@ -11,18 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from rdflib.term import Node
 
 from engine.claim import Claim
 from engine.symbolic import AuditResult, Closure, Judgement, Proof, Status, audit, check
 from engine.verdict import Contradicted, Entailed, Reason, Unknown, Unproven, Verdict
-from kg.errors import InputError, UnknownTermError
+from kg.errors import InputError, LimitError, UnknownTermError
 from kg.query import Table, select
 from kg.subgraph import Subgraph, ground
 from kg.terms import Triple
 from kg.verbalise import verbalise
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.formation import ClaimFormer, Formation
 
 __all__ = ["PlausibilityScorer", "Reasoner"]
@@ -31,7 +36,9 @@ __all__ = ["PlausibilityScorer", "Reasoner"]
 class PlausibilityScorer(Protocol):
     """What a model has to offer to the reasoner."""
 
-    def plausibility(self, texts: Sequence[str], triples: Sequence[tuple[int, int, int]]) -> Sequence[float]:
+    def plausibility(
+        self, texts: Sequence[str], triples: Sequence[tuple[int, int, int]]
+    ) -> Sequence[float] | NDArray[np.float64]:
         """Calibrated plausibility in [0, 1] of each triple (term ids), read with a text that asserts it.
 
         Raises:
@@ -120,7 +127,7 @@ class Reasoner:
             return Unknown(blank, Reason.RELATION_NOT_RECOGNISED, "this reasoner was made without a claim former")
         try:
             formation = self.former.form(text)
-        except InputError as error:
+        except LimitError as error:
             return Unknown(blank, Reason.TEXT_TOO_LONG, str(error))
         problem = self._problem(formation)
         if problem is not None:

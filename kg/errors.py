@@ -7,6 +7,7 @@
     │   ├── EmptyGraphError
     │   └── LimitError                      larger, longer or deeper than the loader accepts
     ├── DomainError (ValueError)            a domain folder whose parts do not fit together
+    │   └── TooSmallError                   too little to train a model on
     ├── ConfigError (ValueError)            an unknown key, a value out of range
     ├── UnknownTermError (KeyError)         a term that is not in the graph; knows the nearest ones
     ├── RuleError (ValueError)              a rule that cannot be used; knows where it stands
@@ -40,6 +41,7 @@ __all__ = [
     "StoreError",
     "StratificationError",
     "SyntaxInputError",
+    "TooSmallError",
     "UnknownTermError",
     "UnsafeRuleError",
     "UnsupportedRuleError",
@@ -85,6 +87,10 @@ class LimitError(InputError):
 
 class DomainError(NoesisError, ValueError):
     """A domain folder is incomplete or its parts contradict each other."""
+
+
+class TooSmallError(DomainError):
+    """A domain has too little to train a model on; it can be closed, queried and asked all the same."""
 
 
 class ConfigError(NoesisError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from engine.hybrid import Reasoner
 from engine.symbolic import Budget, Closure, load_rules, materialise
 from kg.columns import Columns
 from kg.domain import Domain, load_domain
-from kg.errors import ConfigError, StoreError
+from kg.errors import ConfigError, StoreError, TooSmallError
 from kg.graph import KnowledgeGraph
 from kg.linking import LabelIndex
 from kg.property_axioms import PropertyAxioms
@@ -28,6 +29,7 @@ from kg.split import Split, split_triples
 if TYPE_CHECKING:
     from embeddings import Embedding, EmbeddingConfig
     from engine.fusion import ClaimExample, Encoder, FusionConfig, FusionModel
+    from engine.fusion.config import Mode
     from pipelines.run import Run
 
 __all__ = [
@@ -48,6 +50,7 @@ _C = TypeVar("_C")
 Progress: TypeAlias = Callable[[str, int, int], None]
 Triples: TypeAlias = NDArray[np.int32]
 
+_COMPARED: tuple[Mode, Mode] = ("fusion", "text only")
 MIN_TRIPLES = 10
 """Fewer triples between entities than this say nothing about held-out ones."""
 
@@ -77,7 +80,7 @@ class BuildConfig:
     def of(cls, domain: Domain, **given: Any) -> BuildConfig:
         """The configuration of a domain, with what is given on top; None means not given."""
         fusion = dict(domain.settings.get("fusion", {}))
-        base = {name: fusion.pop(name) for name in ("encoder", "examples") if name in fusion}
+        base: dict[str, Any] = {name: fusion.pop(name) for name in ("encoder", "examples") if name in fusion}
         base |= {name: value for name, value in given.items() if value is not None}
         return cls(embedding=dict(domain.settings.get("embedding", {})), fusion=fusion, **base)
 
@@ -99,7 +102,7 @@ class Embedded:
 class Fused:
     """The trained fusion model and its controls by mode, and the encoder they were made from."""
 
-    models: Mapping[str, FusionModel]
+    models: Mapping[Mode, FusionModel]
     encoder: Encoder
 
 
@@ -142,7 +145,8 @@ def read_former(
     forming = settings_of(FormationSettings, linking.pop("formation", {}))
     labels = LabelIndex(closure.graph, encode=encode, settings=linking or None)
     learnt = [(c.text, c.triple, c.positive) for c in domain.claims if c.split in splits and c.triple is not None]
-    return ClaimFormer(closure.graph, labels, encode=encode, sentences=learnt, settings=forming)
+    fits = None if encoder is None else lambda text: encoder.tokenize([text])
+    return ClaimFormer(closure.graph, labels, encode=encode, fits=fits, sentences=learnt, settings=forming)
 
 
 def embed(
@@ -154,7 +158,7 @@ def embed(
     nor are the triples of development and test claims.
 
     Raises:
-        ConfigError: the domain has too few triples between entities.
+        TooSmallError: the domain has too few triples between entities.
     """
     from embeddings import EmbeddingConfig, load_embedding
     from pipelines.run import key_of
@@ -164,9 +168,9 @@ def embed(
     hidden = np.array(sorted(held_out_triples(domain, closure)), dtype=np.int32).reshape(-1, 3)
     triples = every[~_among(every, hidden)]
     if len(triples) < MIN_TRIPLES:
-        raise ConfigError(
-            f"Expected at least {MIN_TRIPLES} triples between entities to train an embedding on (got {len(triples)}); "
-            "ask, check, query and audit need none"
+        raise TooSmallError(
+            f"Expected at least {MIN_TRIPLES} triples between entities to train on (got {len(triples)}); "
+            "ask, check, query and audit need no trained model"
         )
     axioms = PropertyAxioms.of(closure.graph)
     families = [{child, *parents} for child, parents in axioms.parents.items()]
@@ -233,12 +237,15 @@ def fuse(
     config: BuildConfig,
     progress: Progress | None = None,
     *,
-    modes: tuple[str, ...] = ("fusion", "text only"),
+    modes: tuple[Mode, ...] = ("fusion", "text only"),
 ) -> Fused:
     """Train and measure the fusion model and its controls, or take up those the run holds.
 
     The models learn from claims made from the closure of the training triples, in the phrasings of the schema, and from
     the domain's train claims. Nothing held out is shown to them, as a claim or as evidence.
+
+    Raises:
+        TooSmallError: there is no claim to learn from.
     """
     from engine.fusion import load_fusion, resolve_encoder
     from pipelines.run import key_of
@@ -246,8 +253,13 @@ def fuse(
     encoder = resolve_encoder(config.encoder)
     settings = fusion_settings(config)
     data = _fusion_data(domain, closure, embedded, config)
+    if not data.train:
+        raise TooSmallError(
+            "Expected a triple to make claims of, one that the embedding was not trained on or that follows by rules "
+            "(got none); give the domain more triples, rules or train claims"
+        )
     load = partial(load_fusion, closure=closure, embedding=embedded.embedding, encoder=encoder)
-    models = {}
+    models: dict[Mode, FusionModel] = {}
     for mode in modes:
         chosen = dataclasses.replace(settings, mode=mode)
         name = f"fusion-{mode.replace(' ', '-')}"
@@ -288,29 +300,56 @@ class _FusionData:
 def _fusion_data(domain: Domain, closure: Closure, embedded: Embedded, config: BuildConfig) -> _FusionData:
     from engine.fusion import generate_examples
 
-    split = embedded.split
+    split, graph = embedded.split, closure.graph
     parts = [embedded.hidden, split.validation, split.test]
     hidden = frozenset((int(s), int(p), int(o)) for part in parts for s, p, o in part)
-    seen = _closure_without(closure, hidden)
-    about = [tuple(row) for row in seen.entity_triples(inferred=True).tolist()]
-    make = partial(generate_examples, closure)
-    train = make(count=config.examples, seed=config.seed, held_out=hidden, about=about)
+    random = np.random.default_rng(config.seed)
+    # Triples the embedding was not trained on: most to learn from, as it overrates those it knows; the rest to stop by.
+    unseen = random.permutation(split.validation)
+    unseen, unseen_kept = np.split(unseen, [3 * len(unseen) // 4])
+    # What follows without any hidden triple: the evidence for it is all there to see.
+    follows = random.permutation(_rows(_closure_without(closure, hidden).inferred, graph.entity_triples(inferred=True)))
+    follows, follows_kept, follows_test = np.split(follows, [8 * len(follows) // 10, 9 * len(follows) // 10])
+    held_out = {tuple(row) for part in (embedded.hidden, follows_kept, follows_test) for row in part.tolist()}
+
+    def claims(count: int, seed: int, *about: Triples) -> list[ClaimExample]:
+        """The claims of each group of triples, an equal number from each that has any."""
+        groups = [group for group in about if len(group)]
+        each = max(count // max(len(groups), 1), 2)
+        made = [
+            generate_examples(
+                closure, count=each, seed=seed + at, about=group.tolist(), held_out=held_out - _set(group)
+            )
+            for at, group in enumerate(groups)
+        ]
+        return [example for examples in made for example in examples]
+
     few = max(config.examples // 8, 20)
-    # A held-out claim is about a triple the models never saw, or about the change of one.
-    validation = make(count=few, seed=config.seed + 1, about=split.validation.tolist()) if len(split.validation) else []
-    test = make(count=2 * few, seed=config.seed + 2, about=split.test.tolist()) if len(split.test) else []
     written = {s: _written(domain, closure, s) for s in ("train", "dev", "test")}
-    tests = {"Held-out claims made from test triples": test, "Hand-written test claims": written["test"]}
+    tests = {
+        "Held-out claims: given triples no model saw": claims(2 * few, config.seed + 200, split.test),
+        "Held-out claims: triples that follow by rules": claims(2 * few, config.seed + 300, follows_test),
+        "Hand-written test claims": written["test"],
+    }
     return _FusionData(
-        [*train, *written["train"]],
-        [*validation, *written["dev"]],
+        [*claims(config.examples, config.seed, unseen, follows), *written["train"]],
+        [*claims(few, config.seed + 100, unseen_kept, follows_kept), *written["dev"]],
         {title: examples for title, examples in tests.items() if examples},
         hidden,
     )
 
 
+def _set(triples: Triples) -> set[tuple[int, ...]]:
+    return {tuple(row) for row in triples.tolist()}
+
+
+def _rows(columns: Columns, among: Triples) -> Triples:
+    """The triples that the columns hold, of those given."""
+    return among[[columns.contains(int(s), int(p), int(o)) for s, p, o in among]]
+
+
 def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]]) -> KnowledgeGraph:
-    """The graph of the closure of the asserted triples that are not hidden: what follows from hidden ones is left out."""
+    """The closure of the asserted triples that are not hidden: what follows only from hidden ones is left out."""
     graph = closure.graph
     s, p, o = graph.asserted.arrays()
     keep = ~_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
@@ -357,25 +396,26 @@ def _train_fusion(
 
 
 def _table(
-    title: str, models: Mapping[str, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
+    title: str, models: Mapping[Mode, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
 ) -> dict[str, Any]:
     """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
-    from engine.fusion import compare, evaluate_fusion, predict_logits
+    from engine.fusion import compare, evaluate_fusion, plausibilities, predict_logits
 
     measure = partial(evaluate_fusion, examples=examples, hidden=data.hidden)
-    rows = [{"mode": mode, **measure(model, mode=mode).to_dict()} for mode, model in models.items()]
+    rows: list[dict[str, Any]] = [{"mode": m, **measure(model, mode=m).to_dict()} for m, model in models.items()]
     if "shuffled graph" not in models:
         shuffled = measure(models["fusion"], mode="shuffled graph").to_dict()
         rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
     note = "Trained on neither these claims nor their triples."
     if "text only" in models:
-        p = [_sigmoid(predict_logits(models[m], examples, mode=m, hidden=data.hidden)) for m in ("fusion", "text only")]
+        p = [
+            plausibilities(models[mode], predict_logits(models[mode], examples, mode=mode, hidden=data.hidden))
+            for mode in _COMPARED
+        ]
         note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
+    for row in rows:  # JSON has no NaN, which the area under the curve is where all claims have one label
+        row["auc"] = None if math.isnan(row["auc"]) else row["auc"]
     return {"title": title, "rows": rows, "note": note}
-
-
-def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
 
 
 # Reasoner -------------------------------------------------------------------------------------------------------
@@ -403,7 +443,7 @@ def reasoner_for(
     from embeddings import load_embedding
     from engine.fusion import load_fusion, resolve_encoder
 
-    found = resolve_encoder(encoder)
+    found = resolve_encoder(BuildConfig.of(domain, encoder=encoder).encoder)
     folders = run_folder / "embedding", run_folder / "fusion-fusion"
     try:
         if not all(folder.is_dir() for folder in folders):
@@ -413,6 +453,6 @@ def reasoner_for(
     except StoreError as error:
         if required:
             raise
-        log.info("no plausibility: %s", error)
+        log.log(logging.WARNING if run_folder.is_dir() else logging.INFO, "no plausibility: %s", error)
         return reasoner_with(domain, closure, None, found)
     return reasoner_with(domain, closure, Fused({"fusion": model}, found))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -38,6 +38,7 @@ Folder = Annotated[Path, typer.Argument(help="A domain folder: RDF files, rules 
 RunFolder = Annotated[Path | None, typer.Option("--run", help="The run folder; default runs/NAME of the domain.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Seconds = Annotated[float | None, typer.Option("--seconds", help="Budget of the closure, in seconds.", min=0.001)]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.", min=0)]
 Encoder = Annotated[
     str | None, typer.Option("--encoder", help="A path or a Hugging Face name; default: the embedded encoder.")
 ]
@@ -64,55 +65,58 @@ def ask(
     """Answer claims in plain English with verdicts, proofs and refutations."""
     domain, closure = _close(folder, seconds)
     reasoner = _reasoner(domain, closure, run, encoder)
-    _show_verdicts(reasoner.ask_many(claims), as_json)
+    _show_verdicts(reasoner.ask_many(claims), closure, as_json)
 
 
 @app.command()
 def check(
     folder: Folder,
     terms: Annotated[
-        list[str] | None, typer.Argument(help="Subject, predicate and object, as compact names or IRIs.")
+        list[str] | None,
+        typer.Argument(help="Subject, predicate and object: compact names, IRIs, or literals as in Turtle."),
     ] = None,
     deny: Annotated[bool, typer.Option("--deny", help="Claim that the triple does not hold.")] = False,
     file: Annotated[Path | None, typer.Option("--file", help="RDF file whose triples are the claims.")] = None,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
-    """Check a triple, or all triples of a file, against the closure."""
+    """Check a triple, or all triples of a file, against the closure. Put `--` before a term that begins with a dash."""
     from engine.hybrid import Reasoner
+    from kg.load import load_graph
 
-    terms = terms or []
-    if (len(terms) != 3) == (file is None):
-        _fail("Expected either subject, predicate and object, or --file", BAD_INPUT)
+    if len(terms or []) != (3 if file is None else 0):
+        raise typer.BadParameter("Expected either subject, predicate and object, or --file", param_hint="TERMS")
     _, closure = _close(folder, seconds)
-    reasoner = Reasoner(closure)
-    triples: Iterable[Any] = [terms]
+    triples: list[Any] = [[_term(text, closure) for text in terms or []]]
     if file is not None:
-        from kg.load import load_graph
-
         triples = list(load_graph(file).triples())
-    _show_verdicts(reasoner.check_many(triples, positive=not deny), as_json)
+    _show_verdicts(Reasoner(closure).check_many(triples, positive=not deny), closure, as_json)
 
 
 @app.command()
 def query(
     folder: Folder,
-    sparql: Annotated[str, typer.Argument(help="A SPARQL SELECT query; the graph's prefixes are declared.")],
+    sparql: Annotated[str, typer.Argument(help="A SPARQL SELECT or ASK query; the graph's prefixes are declared.")],
     asserted: Annotated[bool, typer.Option("--asserted", help="Leave inferred triples out.")] = False,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
-    """Run a SPARQL SELECT over asserted and inferred triples."""
+    """Run a SPARQL SELECT or ASK over asserted and inferred triples."""
     from kg.query import select
+    from pipelines.describe import inert
 
     _, closure = _close(folder, seconds)
     table = select(closure.graph, sparql, inferred=not asserted)
-    shown = [["" if term is None else closure.graph.curie(term) for term in row] for row in table.rows]
-    if as_json:
+    shown = [[None if term is None else closure.graph.curie(term) for term in row] for row in table.rows]
+    if table.form == "ASK":
+        typer.echo(json.dumps(bool(table.rows)) if as_json else str(table))
+    elif as_json:
         _print_json([dict(zip(table.variables, row, strict=True)) for row in shown])
     else:
-        for row in [list(table.variables), *shown]:
-            typer.echo("\t".join(_inert(cell) for cell in row))
+        typer.echo("\t".join(table.variables))
+        for row in shown:
+            typer.echo("\t".join(" ".join(inert(cell or "").splitlines()) for cell in row))
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()
@@ -124,10 +128,10 @@ def materialise(
     seconds: Seconds = None,
 ) -> None:
     """Close a domain under its rules and say what was inferred."""
-    from pipelines.describe import describe_closure, describe_rules
+    from pipelines.describe import describe_closure, describe_rules, inert
 
     domain, closure = _close(folder, seconds)
-    figures = {**describe_closure(domain, closure), "by rule": describe_rules(closure)}
+    figures, by_rule = describe_closure(domain, closure), describe_rules(closure)
     if out is not None:
         from kg.save import save_graph
 
@@ -136,14 +140,13 @@ def materialise(
             type(graph)(graph.dictionary, graph.inferred, prefixes=graph.prefixes) if inferred_only else graph, out
         )
     if as_json:
-        _print_json(figures)
+        _print_json({**figures, "by rule": by_rule})
     else:
         for name, value in figures.items():
-            if not isinstance(value, dict):
-                typer.echo(f"{name}: {value}")
-        for name, value in figures["by rule"].items():
-            typer.echo(f"  {value:>8}  {_inert(name)}")
-    raise typer.Exit(INCOMPLETE if closure.incomplete else DONE)
+            typer.echo(f"{name}: {value}")
+        for name, value in by_rule.items():
+            typer.echo(f"  {value:>8}  {inert(name)}")
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()
@@ -161,7 +164,7 @@ def audit(
 ) -> None:
     """List the violations of the domain's constraints, each with its proof."""
     from engine.symbolic import audit as find_violations
-    from pipelines.describe import describe_violation
+    from pipelines.describe import describe_violation, inert
 
     _, closure = _close(folder, seconds)
     found = find_violations(closure)
@@ -174,19 +177,19 @@ def audit(
             + (f", {len(shown)} shown" if len(shown) < len(found.violations) else "")
         )
         for entry in shown:
-            typer.echo(f"\n{entry['severity']}: {_inert(entry['message'])} [{_inert(entry['rule'])}]")
+            typer.echo(inert(f"\n{entry['severity']}: {entry['message']} [{entry['rule']}]"))
             if proofs:
-                typer.echo("\n".join(f"  {_inert(line)}" for line in entry["proof"].splitlines()))
+                typer.echo("\n".join(f"  {inert(line)}" for line in entry["proof"].splitlines()))
     order = ["info", "warning", "violation"]
     failing = fail_on is not Severity.never and any(
         order.index(str(v.severity)) >= order.index(fail_on.value) for v in found.violations
     )
-    raise typer.Exit(VIOLATED if failing else INCOMPLETE if closure.incomplete else DONE)
+    raise typer.Exit(VIOLATED if failing else _finished(closure))
 
 
 @app.command()
 def embed(
-    folder: Folder, run: RunFolder = None, seed: int = 0, as_json: AsJson = False, seconds: Seconds = None
+    folder: Folder, run: RunFolder = None, seed: Seed = 0, as_json: AsJson = False, seconds: Seconds = None
 ) -> None:
     """Train, measure and calibrate the embedding of a domain; kept in the run folder."""
     from pipelines import build
@@ -199,6 +202,7 @@ def embed(
         build.embed(domain, closure, target, config, progress)
     target.save()
     _show_metrics(target.metric("embedding"), as_json)
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()
@@ -206,7 +210,7 @@ def train(
     folder: Folder,
     run: RunFolder = None,
     encoder: Encoder = None,
-    seed: int = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
@@ -222,6 +226,7 @@ def train(
         build.fuse(domain, closure, embedded, target, config, progress)
     target.save()
     _show_metrics(target.metric("fusion"), as_json)
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()
@@ -229,7 +234,7 @@ def demo(
     folder: Folder,
     run: RunFolder = None,
     encoder: Encoder = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """The whole way on one domain: load, close, audit, embed, fuse, answer; leaves a run folder and a page."""
     from pipelines.demo import run_demo
@@ -258,7 +263,9 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"noesis: {_inert(message)}", err=True)
+    from pipelines.describe import inert
+
+    typer.echo(f"noesis: {' '.join(inert(message).split())}", err=True)
     raise SystemExit(code)
 
 
@@ -279,8 +286,26 @@ def _close(folder: Path, seconds: float | None) -> tuple[Domain, Closure]:
     return close(folder, budget=budget)
 
 
+def _term(text: str, closure: Closure) -> Any:
+    """A literal in Turtle form as a term; any other text as it is, which the reasoner reads."""
+    from kg.claims import parse_term
+
+    number = text.lstrip("+-")[:1].isdigit()
+    return parse_term(text, closure.graph.prefixes) if number or text.startswith('"') else text
+
+
 def _default_run(domain: Domain) -> Path:
-    return Path("runs") / domain.name
+    from pipelines.run import default_folder
+
+    return default_folder(domain.name)
+
+
+def _finished(closure: Closure) -> int:
+    """The exit code of a command that found nothing amiss; says on stderr what is missing from the closure."""
+    if closure.incomplete is None:
+        return DONE
+    typer.echo(f"noesis: the closure is incomplete: {closure.incomplete}", err=True)
+    return INCOMPLETE
 
 
 def _reasoner(domain: Domain, closure: Closure, run: Path | None, encoder: str | None) -> Reasoner:
@@ -290,35 +315,31 @@ def _reasoner(domain: Domain, closure: Closure, run: Path | None, encoder: str |
     return reasoner_for(domain, closure, run or _default_run(domain), encoder=encoder, required=run is not None)
 
 
-def _show_verdicts(verdicts: Iterable[Verdict], as_json: bool) -> NoReturn:
-    verdicts = list(verdicts)
+def _show_verdicts(verdicts: Sequence[Verdict], closure: Closure, as_json: bool) -> NoReturn:
+    from engine.verdict import Contradicted, Reason, Unknown
+    from pipelines.describe import inert
+
     if as_json:
         _print_json([verdict.to_dict() for verdict in verdicts])
     else:
-        typer.echo("\n\n".join(_inert_lines(str(verdict)) for verdict in verdicts))
-    raise typer.Exit(VIOLATED if any(verdict.word == "contradicted" for verdict in verdicts) else DONE)
+        typer.echo("\n\n".join(inert(str(verdict)) for verdict in verdicts))
+    if any(isinstance(verdict, Contradicted) for verdict in verdicts):
+        raise typer.Exit(VIOLATED)
+    cut_short = any(isinstance(verdict, Unknown) and verdict.reason is Reason.BUDGET for verdict in verdicts)
+    raise typer.Exit(_finished(closure) or (INCOMPLETE if cut_short else DONE))
 
 
 def _show_metrics(metrics: Any, as_json: bool) -> None:
     if as_json:
         _print_json(metrics)
     else:
-        from pipelines.describe import metric_lines
+        from pipelines.describe import inert, metric_lines
 
-        typer.echo("\n".join(metric_lines(metrics)))
+        typer.echo(inert("\n".join(metric_lines(metrics))))
 
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def _inert(text: str) -> str:
-    """The text without control and bidirectional-override characters, which could act on a terminal."""
-    return "".join(c if c.isprintable() or c in "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _inert_lines(text: str) -> str:
-    return "\n".join(_inert(line) for line in text.split("\n"))
 
 
 def _console() -> Console:
@@ -334,7 +355,8 @@ class _progress:  # noqa: N801  # used like a function: `with _progress() as tic
         from rich.console import Console
         from rich.progress import Progress
 
-        self._bar = Progress(console=Console(stderr=True, markup=False), transient=True)
+        console = Console(stderr=True, markup=False)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
         self._tasks: dict[str, Any] = {}
         self._bar.start()
         return self._tick

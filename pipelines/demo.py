@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from engine.hybrid import Reasoner
 from engine.verdict import Verdict
 from kg.claims import ClaimRecord
+from kg.errors import TooSmallError
 from kg.verbalise import verbalise
 from pipelines import build
 from pipelines.claims import evaluate_claims
-from pipelines.describe import describe_closure, describe_rules, describe_violation
+from pipelines.describe import describe_closure, describe_rules, describe_violation, inert
 from pipelines.report import render_html
-from pipelines.run import Run, write_atomically
+from pipelines.run import Run, default_folder, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,13 +45,14 @@ def run_demo(
 ) -> Path:
     """Run every stage on a domain and show what each gave; the page's path.
 
-    A second run with the same inputs and settings takes up the stages the first one left.
+    A second run with the same inputs and settings takes up the stages the first one left. A domain with too little to
+    train on is answered without plausibilities, and told so.
     """
     began = time.perf_counter()
     say = _Teller(console)
     domain, closure = build.close(folder)
     config = build.BuildConfig.of(domain, seed=seed, encoder=encoder)
-    run = Run(run_folder or Path("runs") / domain.name, config.to_dict())
+    run = Run(run_folder or default_folder(domain.name), config.to_dict())
     report: dict[str, Any] = {
         "title": domain.title,
         "notice": domain.notice,
@@ -61,17 +63,25 @@ def run_demo(
     say.loaded(report, time.perf_counter() - began)
     say.violations(report["violations"])
 
-    with progress() as tick:
-        embedded = build.embed(domain, closure, run, config, tick)
-    report["embedding"] = _flat(run.metric("embedding"))
-    say.embedding(report["embedding"], "embedding" in run.reused)
+    report |= {"embedding": {}, "fusion": [], "untrained": ""}
+    fused, found = None, None
+    try:
+        with progress() as tick:
+            embedded = build.embed(domain, closure, run, config, tick)
+        report["embedding"] = _flat(run.metric("embedding"))
+        say.embedding(report["embedding"], "embedding" in run.reused)
+        with progress() as tick:
+            fused = build.fuse(domain, closure, embedded, run, config, tick)
+        report["fusion"] = run.metric("fusion")["tables"]
+        say.fusion(report["fusion"], "fusion-fusion" in run.reused)
+    except TooSmallError as error:
+        from engine.fusion import resolve_encoder
 
-    with progress() as tick:
-        fused = build.fuse(domain, closure, embedded, run, config, tick)
-    report["fusion"] = run.metric("fusion")["tables"]
-    say.fusion(report["fusion"], "fusion" in run.reused)
+        report["untrained"] = f"No model was trained, so there are no plausibilities. {error}."
+        say.untrained(report["untrained"])
+        found = resolve_encoder(config.encoder)
 
-    reasoner = build.reasoner_with(domain, closure, embedded, fused, config)
+    reasoner = build.reasoner_with(domain, closure, fused, found)
     report["claims"], report["claim_figures"] = _answer(domain, closure, reasoner)
     say.claims(report["claims"])
     say.figures(report["claim_figures"])
@@ -142,18 +152,21 @@ def _shown(verdict: Verdict) -> dict[str, Any]:
 
 
 def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": metrics["model"], **metrics["test"]}
+    return {"model": metrics["model"], "trained on": metrics["train"], **metrics.get("test", {})}
 
 
 class _Teller:
-    """Tells each stage on the console."""
+    """Tells each stage on the console; what comes from the domain is printed without control characters."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
+    def _print(self, text: str = "", style: str | None = None) -> None:
+        self.console.print(inert(text), style=style)
+
     def _title(self, text: str) -> None:
-        self.console.print()
-        self.console.rule(text, align="left")
+        self._print()
+        self.console.rule(" ".join(inert(text).split()), align="left")
 
     def _table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         from rich.table import Table
@@ -165,7 +178,7 @@ class _Teller:
         for row in rows:
             table.add_row(
                 *(
-                    Text(f"{cell:.3f}" if isinstance(cell, float) else "–" if cell is None else str(cell))
+                    Text(f"{cell:.3f}" if isinstance(cell, float) else "–" if cell is None else inert(str(cell)))
                     for cell in row
                 )
             )
@@ -174,20 +187,20 @@ class _Teller:
     def loaded(self, report: Mapping[str, Any], seconds: float) -> None:
         self._title(report["title"])
         if report["notice"]:
-            self.console.print(report["notice"])
+            self._print(report["notice"])
         for name, value in report["loaded"].items():
-            self.console.print(f"  {name}: {value}")
-        self.console.print(f"  loaded and closed in {seconds:.1f} s; most inferred by:")
+            self._print(f"  {name}: {value}")
+        self._print(f"  loaded and closed in {seconds:.1f} s; most inferred by:")
         for name, count in list(report["inferred_by_rule"].items())[:8]:
-            self.console.print(f"    {count:>6}  {name}")
+            self._print(f"    {count:>6}  {name}")
 
     def violations(self, violations: Sequence[Mapping[str, Any]]) -> None:
         self._title(f"{len(violations)} violations")
         for violation in violations:
-            self.console.print(f"  {violation['severity']:<10} {violation['message']}")
+            self._print(f"  {violation['severity']:<10} {violation['message']}")
         if violations:
-            self.console.print("\n  The first, with its proof:")
-            self.console.print("\n".join(f"    {line}" for line in violations[0]["proof"].splitlines()))
+            self._print("\n  The first, with its proof:")
+            self._print("\n".join(f"    {line}" for line in violations[0]["proof"].splitlines()))
 
     def embedding(self, figures: Mapping[str, Any], reused: bool) -> None:
         self._title("Embedding" + (" (taken up from the run folder)" if reused else ""))
@@ -198,15 +211,19 @@ class _Teller:
             self._title(table["title"] + (" (taken up from the run folder)" if reused else ""))
             names = ("mode", "count", "accuracy", "auc", "brier", "ece")
             self._table(names, [[row[name] for name in names] for row in table["rows"]])
-            self.console.print(table["note"])
+            self._print(table["note"])
+
+    def untrained(self, why: str) -> None:
+        self._title("Nothing was trained")
+        self._print(why)
 
     def claims(self, claims: Sequence[Mapping[str, Any]]) -> None:
         self._title(f"{len(claims)} claims")
         for claim in claims:
-            self.console.print(claim["headline"], style="bold")
+            self._print(claim["headline"], style="bold")
             if claim["reading"]:
-                self.console.print(f"  read as: {claim['reading']}")
-            self.console.print(claim["evidence"] + "\n")
+                self._print(f"  read as: {claim['reading']}")
+            self._print(claim["evidence"] + "\n")
 
     def figures(self, figures: Mapping[str, Mapping[str, Any]]) -> None:
         if figures:
@@ -216,6 +233,6 @@ class _Teller:
 
     def done(self, page: Path, seconds: float, reused: Sequence[str]) -> None:
         self._title(f"Done in {seconds:.0f} s")
-        self.console.print(f"Run folder: {page.parent}   page: {page}")
+        self._print(f"Run folder: {page.parent}   page: {page}")
         if reused:
-            self.console.print(f"Taken up from an earlier run: {', '.join(reused)}")
+            self._print(f"Taken up from an earlier run: {', '.join(reused)}")

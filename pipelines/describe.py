@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.symbolic import Closure, Violation
     from kg.domain import Domain
 
-__all__ = ["describe_closure", "describe_rules", "describe_violation", "metric_lines"]
+__all__ = ["describe_closure", "describe_rules", "describe_violation", "inert", "metric_lines"]
 
 
 def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
@@ -49,12 +49,18 @@ def describe_violation(closure: Closure, violation: Violation) -> dict[str, Any]
 
 def metric_lines(metrics: Any, indent: str = "") -> Iterator[str]:
     """Nested figures as `name: value` lines, nested ones indented, floats with three decimals."""
-    if not isinstance(metrics, dict):
-        yield f"{indent}{metrics}"
-        return
     for name, value in metrics.items():
         if isinstance(value, dict):
             yield f"{indent}{name}:"
             yield from metric_lines(value, indent + "  ")
+        elif isinstance(value, list):
+            for entry in value:
+                yield from metric_lines(entry, indent)
         else:
-            yield f"{indent}{name}: {value:.3f}" if isinstance(value, float) else f"{indent}{name}: {value}"
+            shown = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else value
+            yield f"{indent}{name}: {shown}"
+
+
+def inert(text: str) -> str:
+    """The text without control and bidirectional-override characters, which could act on a terminal; lines stay."""
+    return "".join(c if c.isprintable() or c in "\t\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from typing import Any, TypeVar
 
 from kg.errors import StoreError
 
-__all__ = ["Run", "key_of", "write_atomically"]
+__all__ = ["Run", "default_folder", "key_of", "write_atomically"]
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -61,6 +62,11 @@ def write_atomically(path: Path, content: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def default_folder(name: str) -> Path:
+    """The run folder of a domain for which none is named: `runs/NAME`, whatever the name, inside `runs`."""
+    return Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip(".-") or "domain")
 
 
 class Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rdflib import OWL, RDF, RDFS, SKOS, Literal, Namespace
+from rdflib.term import Node
 
 from engine.symbolic import Closure, materialise, parse_rules
 from kg.graph import KnowledgeGraph
@@ -23,7 +24,7 @@ def family() -> Closure:
     named = {EX.Person: "person", EX.Town: "town", EX.ulm: "Ulm"}
     named |= {EX.ann: "Ann", EX.bob: "Bob", EX.cyd: "Cyd", EX.dan: "Dan"}
     named |= {EX.parentOf: "is a parent of", EX.grandparentOf: "is a grandparent of", EX.livesIn: "lives in"}
-    triples = [(term, RDFS.label, Literal(label)) for term, label in named.items()]
+    triples: list[tuple[Node, Node, Node]] = [(term, RDFS.label, Literal(label)) for term, label in named.items()]
     triples += [(person, RDF.type, EX.Person) for person in (EX.ann, EX.bob, EX.cyd, EX.dan)]
     triples += [(EX.ulm, RDF.type, EX.Town), (EX.Person, OWL.disjointWith, EX.Town)]
     for relation, tail in ((EX.parentOf, EX.Person), (EX.grandparentOf, EX.Person), (EX.livesIn, EX.Town)):

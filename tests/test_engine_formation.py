@@ -14,8 +14,8 @@ from tests.family import EX, family
 GRAPH = family().graph
 
 
-def former(**settings: float) -> ClaimFormer:
-    return ClaimFormer(GRAPH, LabelIndex(GRAPH), settings=FormationSettings(**settings))
+def former(threshold: float = 0.45) -> ClaimFormer:
+    return ClaimFormer(GRAPH, LabelIndex(GRAPH), settings=FormationSettings(threshold=threshold))
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,8 @@ def test_a_sentence_is_read_and_decided(reasoner: Reasoner, text: str, word: str
         ("   ", Reason.EMPTY_TEXT),
         ("Ann is a grandparent of Zorblaxine.", Reason.MENTION_NOT_LINKED),
         ("Ann sings.", Reason.TOO_FEW_MENTIONS),
+        ("Ann is a grandparent of " + "my dear " * 300 + "Cyd.", Reason.TEXT_TOO_LONG),
+        ("Ann, Bob and Cyd. " * 6, Reason.TEXT_TOO_LONG),
     ],
 )
 def test_what_cannot_be_read_is_unknown_with_the_reason(reasoner: Reasoner, text: str, reason: Reason) -> None:

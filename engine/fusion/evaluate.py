@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ __all__ = [
     "binary_metrics",
     "compare",
     "evaluate_fusion",
+    "plausibilities",
     "predict_logits",
 ]
 
@@ -106,7 +107,15 @@ def evaluate_fusion(
         InputError: no examples; a text longer than the encoder takes.
     """
     logits = predict_logits(model, examples, mode=mode, hidden=hidden, seed=seed)
-    return binary_metrics([example.label for example in examples], torch.sigmoid(torch.from_numpy(logits)).numpy())
+    return binary_metrics([example.label for example in examples], plausibilities(model, logits))
+
+
+def plausibilities(model: FusionModel, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A model's logits as plausibilities in [0, 1], by its calibration where it has one; shape as given."""
+    scores = np.asarray(logits, dtype=np.float64)
+    if model.calibration is None:
+        return np.asarray(np.exp(-np.logaddexp(0, -scores)))
+    return model.calibration.plausibility(scores, np.zeros(len(scores), dtype=np.int32))
 
 
 def predict_logits(
@@ -124,6 +133,8 @@ def predict_logits(
     Raises:
         LimitError: a text is longer than the encoder takes.
     """
+    if mode == "text only":
+        examples = [replace(example, triple=None) for example in examples]  # saves making graphs nobody looks at
     if mode == "shuffled graph":
         examples = shuffle_triples(examples, seed=seed)
     lengths = [len(row) for row in model.collator.tokens([example.text for example in examples])]

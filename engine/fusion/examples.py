@@ -1,6 +1,6 @@
 """True and false claims made from a closure: what the fusion model learns from, at no cost in labelling.
 
-A triple of the closure is a true claim. A false one is made from a true one by changing its head, its relation or its tail
+A triple of the closure is a true claim. A false one is made from a true one by changing head, relation or tail
 so that the result is not in the closure, and is told apart by the rules: *contradicted* where they refute it, else
 *corrupted*, which is no more than unproven and counts as false in training only. True and false claims come in pairs
 about the same relation, with ends drawn as often as the graph has them, so neither the relation nor a popular entity
@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.fusion.grounding import ClosureView, IdTriple
-from engine.symbolic import Status, check
+from engine.fusion.grounding import IdTriple
+from engine.symbolic import Closure, Status, check
 from kg.errors import ConfigError, InputError
 from kg.graph import KnowledgeGraph
 from kg.verbalise import negate, relation_phrases, sentence
@@ -49,7 +49,7 @@ class ClaimExample:
 
 
 def generate_examples(
-    closure: ClosureView,
+    closure: Closure,
     *,
     count: int,
     seed: int,
@@ -79,7 +79,9 @@ def generate_examples(
     start = every if about is None else np.array(about, dtype=np.int32).reshape(-1, 3)
     start = start[[tuple(row) not in out for row in start.tolist()]] if len(start) else start
     if not len(start):
-        raise InputError("Expected a triple between entities to make claims of (the closure has none that is not held out)")
+        raise InputError(
+            "Expected a triple between entities to make claims of (the closure has none that is not held out)"
+        )
     true = _draw(start, -(-count // 2), random)
     pairs = _changed(closure, every, true, random)
     phrases = _Phrases(graph, random)
@@ -120,9 +122,9 @@ _COMPATIBLE, _ANY = 4, 2  # changes tried per true triple: with ends its relatio
 
 
 def _changed(
-    closure: ClosureView, every: Triples, true: Sequence[IdTriple], random: np.random.Generator
+    closure: Closure, every: Triples, true: Sequence[IdTriple], random: np.random.Generator
 ) -> list[tuple[IdTriple, _Change]]:
-    """Each true triple with a false one made from it; contradicted and corrupted ones by turns, as far as they exist."""
+    """Each true triple with a false one made from it; contradicted and corrupted ones by turns if there are both."""
     known = {tuple(row) for row in every.tolist()}
     graph, corrupter = closure.graph, _Corrupter(every, random)
     tried = [[t for t in dict.fromkeys(corrupter.changes(triple)) if t not in known] for triple in true]
@@ -133,7 +135,8 @@ def _changed(
     for number, (triple, row) in enumerate(zip(true, tried, strict=True)):
         refuted = [t for t in row if status.get(t) is Status.CONTRADICTED]
         open_ones = [t for t in row if status.get(t) is Status.UNPROVEN and corrupter.compatible(t)]
-        choices: list[_Change] = [(t, "contradicted") for t in refuted[:1]] + [(t, "corrupted") for t in open_ones[:1]]
+        choices: list[_Change] = [(t, "contradicted") for t in refuted[:1]]
+        choices += [(t, "corrupted") for t in open_ones[:1]]
         pairs.append((triple, (choices if number % 2 else choices[::-1] or choices)[0] if choices else (None, "")))
     return pairs
 

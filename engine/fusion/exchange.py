@@ -1,4 +1,4 @@
-"""The exchange between text and graph: every token attends to every node of its subgraph, and every node to every token.
+"""The exchange between text and graph: every token attends to every node of its subgraph, and the other way.
 
 Both directions are gated, and the gates start at zero: at the start of training the text runs as if there were no
 graph, and the model opens the gates only as far as the graph lowers its loss (the gate of Flamingo,
@@ -39,7 +39,7 @@ class _CrossAttention(nn.Module):
         return result
 
     def _split(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
 
 
 class InteractionLayer(nn.Module):

@@ -1,4 +1,4 @@
-"""One relational graph-attention layer: a node attends to its neighbours, and each edge says what kind of edge it is."""
+"""One relational graph-attention layer: a node attends to its neighbours, and each edge says what kind it is."""
 
 from __future__ import annotations
 
@@ -66,8 +66,7 @@ class RelationalAttention(MessagePassing):  # type: ignore[misc]  # torch-geomet
             size=(len(x), len(x)),
         )
         x = x + self.drop(self.out(messages.flatten(1)))
-        x = x + self.drop(self.feed(self.feed_norm(x)))
-        return x
+        return x + self.drop(self.feed(self.feed_norm(x)))
 
     def message(
         self,

@@ -73,7 +73,9 @@ class Grounder:
             whole = self._grounded[claim] = self._ground(claim)
         pairs = {pair for s, _, o in (claim, *hidden) for pair in ((s, o), (o, s))}
         keep = np.array([not self._tells(edge, inferred, pairs) for edge, inferred in _edges(whole)], dtype=bool)
-        return _without_loose_nodes(replace(whole, **{name: getattr(whole, name)[keep] for name in _EDGE_COLUMNS}), claim)
+        return _without_loose_nodes(
+            replace(whole, **{name: getattr(whole, name)[keep] for name in _EDGE_COLUMNS}), claim
+        )
 
     def _ground(self, claim: IdTriple) -> Subgraph:
         head, _, tail = claim

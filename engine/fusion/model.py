@@ -6,9 +6,10 @@ A claim's life in it:
 2. the nodes of its subgraph start from their entity's KG embedding, the text embedding of their label, and their role;
 3. each upper text layer is followed by one step of relational attention on the graph and by the exchange, in which all
    tokens and all nodes attend to each other;
-4. the logit is what the pooled text says, plus what text and the states of the claim's head and tail say together.
+4. the logit is what the pooled text says, plus what text and the states of the claim's head and tail say together, plus
+   the log-odds that the KG embedding gives the triple, weighted by the text.
 
-The exchange and the joint part of the head are zero at the start, so an untrained fusion model is its text-only control.
+The exchange and the joint part of the head are zero at first, so an untrained fusion model is its text-only control.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from embeddings.calibrate import Calibration
 from engine.fusion.batch import Batch, Collator
 from engine.fusion.config import FusionConfig, Mode
 from engine.fusion.encoder import Encoder, mean_pool
@@ -34,7 +36,7 @@ __all__ = ["Epoch", "FusionModel", "TextLayers"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the examples in training: mean losses in nats per claim (NaN where there was no validation), seconds."""
+    """One pass over the examples: mean losses in nats per claim (NaN where there was no validation), seconds."""
 
     loss: float
     validation_loss: float
@@ -81,8 +83,7 @@ class TextLayers(nn.Module):
         allowed = torch.zeros(mask.shape, dtype=states.dtype, device=states.device)
         allowed = allowed.masked_fill(~mask, torch.finfo(states.dtype).min)[:, None, None, :]
         result = self.layers[at](states, attention_mask=allowed)
-        states = result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
-        return states
+        return result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
 
 
 class FusionModel(nn.Module):
@@ -101,6 +102,7 @@ class FusionModel(nn.Module):
         encoder, dim = collator.encoder, config.node_dim
         self.collator, self.config = collator, config
         self.history: tuple[Epoch, ...] = ()
+        self.calibration: Calibration | None = None
         if config.fused_layers > encoder.num_layers:
             raise ConfigError(
                 f"Expected 'fused_layers' to be at most the encoder's {encoder.num_layers} (got {config.fused_layers})"
@@ -130,7 +132,8 @@ class FusionModel(nn.Module):
         self.claim_state = nn.Sequential(nn.Linear(3 * dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout))
         self.text_factor = nn.Linear(encoder.dim, 2 * dim)
         self.joint_head = nn.Linear(2 * dim, 1)
-        for parameter in self.joint_head.parameters():
+        self.embedding_weight = nn.Linear(encoder.dim, 1)
+        for parameter in (*self.joint_head.parameters(), *self.embedding_weight.parameters()):
             nn.init.zeros_(parameter)
         self.register_buffer("relation_labels", self._relation_labels(), persistent=False)
 
@@ -221,8 +224,10 @@ class FusionModel(nn.Module):
             return torch.zeros(len(batch), device=self.device)
         head, tail = (self.node_norm(nodes[at.clamp(min=0)]) * there for at in (batch.head, batch.tail))
         state = self.claim_state(torch.cat([head, tail, head * tail], dim=-1))
+        weight = self.embedding_weight.bias
         if pooled is not None:
-            # A product, not a sum: a denial turns round whatever the graph says.
+            # Products, not sums: a denial turns round whatever the graph says.
             state = state * (1 + self.text_factor(self.text_norm(pooled)))
+            weight = self.embedding_weight(self.text_norm(pooled)).squeeze(-1)
         logit: Tensor = self.joint_head(state) * there
-        return logit.squeeze(-1)
+        return logit.squeeze(-1) + weight * batch.embedding_logit

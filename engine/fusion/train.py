@@ -1,6 +1,6 @@
 """Training of the fusion model: binary cross-entropy on true and false claims.
 
-States of the frozen lower text layers are computed once per text and kept, so that on a CPU an epoch costs only the fused
+States of the frozen lower text layers are computed once per text and kept, so that an epoch costs only the fused
 layers. Everything drawn at random comes from the configuration's seed; torch's own generator is left as it was.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -136,7 +137,7 @@ class _Training:
             batch = self.model.collator(examples, hidden=self.hidden, states=self.states).to(self.model.device)
             loss = binary_cross_entropy_with_logits(self.model(batch, mode=self.config.mode), batch.label)
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             nn.utils.clip_grad_norm_([p for _, p in self.model.trained_parameters()], self.config.clip)
             self.optimiser.step()
             self.schedule.step()
@@ -146,8 +147,10 @@ class _Training:
         return sum(losses) / len(self.examples)
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
-        """The examples in a new order. Not sorted by length: denials are longer, and a batch of them alone turns learning round."""
+        """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
         examples = self.examples
+        if self.config.mode == "text only":
+            examples = [replace(example, triple=None) for example in examples]
         if self.config.mode == "shuffled graph":
             examples = shuffle_triples(examples, seed=int(self.order.integers(2**31)))
         order = self.order.permutation(len(examples))
@@ -157,7 +160,9 @@ class _Training:
     def _validation_loss(self) -> float:
         if not self.validation:
             return float("nan")
-        logits = predict_logits(self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states)
+        logits = predict_logits(
+            self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states
+        )
         labels = torch.tensor([example.label for example in self.validation])
         return float(binary_cross_entropy_with_logits(torch.from_numpy(logits), labels))
 
@@ -168,7 +173,9 @@ def _parameter_groups(model: FusionModel, config: FusionConfig) -> list[dict[str
     for in_text, rate in ((True, config.encoder_learning_rate), (False, config.learning_rate)):
         for flat, decay in ((True, 0.0), (False, config.weight_decay)):
             chosen = [
-                p for name, p in model.trained_parameters() if name.startswith("text.") == in_text and (p.ndim < 2) == flat
+                p
+                for name, p in model.trained_parameters()
+                if name.startswith("text.") == in_text and (p.ndim < 2) == flat
             ]
             if chosen:
                 groups.append({"params": chosen, "lr": rate, "weight_decay": decay})

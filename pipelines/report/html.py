@@ -9,7 +9,7 @@ __all__ = ["render_html"]
 
 
 def render_html(report: Mapping[str, Any]) -> str:
-    """The page of a report; the report's fields are those of `report.json` (see docs/runs.md)."""
+    """The page of a report; the report's fields are those of `report.json` (see docs/run.md)."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -135,9 +135,7 @@ def _about(rule: Rule, absent: bool) -> Constraint:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A graph of up to 12 triples, most of them of low levels, up to 6 rules, up to 5 constraints, up to 7
-    claims, some of what is negated.
-    """
+    """A graph of up to 12 triples, rules and constraints, and claims, some of them of what a rule negates."""
     triples = draw(st.lists(triples_over(range(LEVELS)), max_size=4, unique=True))
     triples += draw(st.lists(triples_over(range(2)), min_size=2, max_size=8, unique=True))
     made = tuple(draw(rules(n)) for n in range(draw(st.integers(1, 6))))

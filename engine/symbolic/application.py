@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rdflib import Variable
 
-from engine.symbolic.compile import CompiledRule, Program, wild_values
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.draft import wild_values
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, assign, keep_if, without_match
 from engine.symbolic.relation import Key
 from engine.symbolic.rules import Filter

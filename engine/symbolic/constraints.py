@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rdflib import Variable
 from rdflib.term import Node
 
-from engine.symbolic.compile import BODY_MARK, CompiledRule, Program
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.draft import BODY_MARK
 from engine.symbolic.join import Bindings
 from engine.symbolic.justify import written
 from engine.symbolic.proof import Proof
@@ -31,7 +32,8 @@ class Violation:
 
     Args:
         constraint: the constraint as written.
-        substitution: a term for each of its variables that is bound outside a NOT.
+        substitution: a term for each of its variables that is bound outside a NOT. A variable whose name starts with
+            `_` stands for a blank node of the text and is not among them, so its values do not multiply violations.
         message: the constraint's message with labels for its variables.
         prove: gives the proof; called on first use of `proof`.
     """
@@ -126,6 +128,9 @@ def audit(closure: Closure) -> AuditResult:
     )
 
 
+_UNNAMED = (BODY_MARK, "_")
+"""How the names of variables start that stand for blank nodes: ours, and those of the parser."""
+
 Match = tuple[int, tuple[tuple[Variable, int], ...]]
 """What tells violations apart: the number of the constraint and the ids of the variables that are written."""
 
@@ -145,7 +150,7 @@ def broken(constraint: CompiledRule, bindings: Bindings, program: Program) -> It
     worlds: Sequence[int] = [0] * bindings.size if bindings.world is None else bindings.world.tolist()
     for row, world in enumerate(worlds):
         values = {**constraint.values, **bindings.substitution(row)}
-        named = sorted((v, id) for v, id in values.items() if not v.startswith(BODY_MARK))
+        named = sorted((v, id) for v, id in values.items() if not str(v).startswith(_UNNAMED))
         yield Broken(constraint, values, (number, tuple(named)), world)
 
 
@@ -161,7 +166,9 @@ def violation_of(item: Broken, program: Program, graph: KnowledgeGraph, prove: C
     """A match as a violation, with its message in words."""
     constraint = item.constraint.rule
     assert isinstance(constraint, Constraint)
-    substitution = written(item.constraint, item.values, program)
+    substitution = {
+        v: term for v, term in written(item.constraint, item.values, program).items() if not str(v).startswith(_UNNAMED)
+    }
     labels = {variable: graph.label(term) for variable, term in substitution.items()}
     message = constraint.render(labels) or ", ".join(f"?{v} = {label}" for v, label in labels.items())
     return Violation(constraint, substitution, message, prove)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows
-from engine.symbolic.compile import CompiledRule, Program, Term, head_key
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.draft import Term, head_key
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import Rule

@@ -16,7 +16,8 @@ from rdflib import BNode, Variable
 from rdflib.term import Node
 
 from engine.symbolic.application import early_filters, finish_body, fresh_names
-from engine.symbolic.compile import BODY_MARK, CompiledRule, Head, Program
+from engine.symbolic.compile import CompiledRule, Program
+from engine.symbolic.draft import BODY_MARK, Head
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, Block, Key, Relation, Store

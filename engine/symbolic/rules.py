@@ -325,8 +325,10 @@ class Rule:
 
     @cached_property
     def own_terms(self) -> frozenset[Node]:
-        """The blank nodes of the rule's axioms: in such a rule they are the graph's own, neither variables nor new."""
-        return frozenset(term for triple in self.axioms for term in triple if isinstance(term, BNode))
+        """The blank nodes of the atoms that occur in the rule's axioms: the graph's own, neither variables nor new."""
+        negated = (atom for negation in self.negations for atom in negation.atoms)
+        blanks = {t for atom in (*self.head, *self.body_atoms, *negated) for t in atom.terms if isinstance(t, BNode)}
+        return frozenset(t for triple in self.axioms for t in triple if t in blanks) if blanks else frozenset()
 
     @cached_property
     def runs_once(self) -> bool:

@@ -66,7 +66,8 @@ class RelationalAttention(MessagePassing):  # type: ignore[misc]  # torch-geomet
             size=(len(x), len(x)),
         )
         x = x + self.drop(self.out(messages.flatten(1)))
-        return x + self.drop(self.feed(self.feed_norm(x)))
+        after: Tensor = x + self.drop(self.feed(self.feed_norm(x)))
+        return after
 
     def message(
         self,

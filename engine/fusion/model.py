@@ -83,7 +83,8 @@ class TextLayers(nn.Module):
         allowed = torch.zeros(mask.shape, dtype=states.dtype, device=states.device)
         allowed = allowed.masked_fill(~mask, torch.finfo(states.dtype).min)[:, None, None, :]
         result = self.layers[at](states, attention_mask=allowed)
-        return result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
+        after: Tensor = result[0] if isinstance(result, tuple) else result  # a tuple before transformers 5
+        return after
 
 
 class FusionModel(nn.Module):

@@ -9,7 +9,7 @@ demo: $(STAMP)  ## the medicine domain from RDF files to claims with verdicts; l
 	$(BIN)/noesis demo data/domains/medicine --run runs/medicine
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP)  ## the slow suites: large random programs, public data where present
 	$(BIN)/python -m pytest -m slow

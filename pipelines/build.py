@@ -50,7 +50,6 @@ _C = TypeVar("_C")
 Progress: TypeAlias = Callable[[str, int, int], None]
 Triples: TypeAlias = NDArray[np.int32]
 
-_COMPARED: tuple[Mode, Mode] = ("fusion", "text only")
 MIN_TRIPLES = 10
 """Fewer triples between entities than this say nothing about held-out ones."""
 
@@ -399,20 +398,20 @@ def _table(
     title: str, models: Mapping[Mode, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
 ) -> dict[str, Any]:
     """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
-    from engine.fusion import compare, evaluate_fusion, plausibilities, predict_logits
+    from engine.fusion import binary_metrics, compare, plausibilities, predict_logits
 
-    measure = partial(evaluate_fusion, examples=examples, hidden=data.hidden)
-    rows: list[dict[str, Any]] = [{"mode": m, **measure(model, mode=m).to_dict()} for m, model in models.items()]
+    def chances(model: FusionModel, mode: Mode) -> NDArray[np.float64]:
+        return plausibilities(model, predict_logits(model, examples, mode=mode, hidden=data.hidden))
+
+    labels = [example.label for example in examples]
+    found = {mode: chances(model, mode) for mode, model in models.items()}
+    rows: list[dict[str, Any]] = [{"mode": mode, **binary_metrics(labels, p).to_dict()} for mode, p in found.items()]
     if "shuffled graph" not in models:
-        shuffled = measure(models["fusion"], mode="shuffled graph").to_dict()
-        rows.append({"mode": "fusion, shown another claim's graph", **shuffled})
+        shuffled = binary_metrics(labels, chances(models["fusion"], "shuffled graph"))
+        rows.append({"mode": "fusion, shown another claim's graph", **shuffled.to_dict()})
     note = "Trained on neither these claims nor their triples."
-    if "text only" in models:
-        p = [
-            plausibilities(models[mode], predict_logits(models[mode], examples, mode=mode, hidden=data.hidden))
-            for mode in _COMPARED
-        ]
-        note += f" Fusion against text only: {compare([e.label for e in examples], *p)}."
+    if "text only" in found:
+        note += f" Fusion against text only: {compare(labels, found['fusion'], found['text only'])}."
     for row in rows:  # JSON has no NaN, which the area under the curve is where all claims have one label
         row["auc"] = None if math.isnan(row["auc"]) else row["auc"]
     return {"title": title, "rows": rows, "note": note}

@@ -152,7 +152,9 @@ def _shown(verdict: Verdict) -> dict[str, Any]:
 
 
 def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": metrics["model"], "trained on": metrics["train"], **metrics.get("test", {})}
+    names = {"mrr": "MRR", "hits_at_1": "H@1", "hits_at_3": "H@3", "hits_at_10": "H@10", "count": "tested"}
+    test = {names.get(name, name): value for name, value in metrics.get("test", {}).items()}
+    return {"model": metrics["model"], "trained": metrics["train"], **test}
 
 
 class _Teller:

@@ -24,6 +24,7 @@ __all__ = [
     "FusionModel",
     "PairedDifference",
     "Scorer",
+    "binary_metrics",
     "compare",
     "evaluate_fusion",
     "generate_examples",

@@ -97,7 +97,7 @@ class _Training:
         self.progress = progress or (lambda done, total: None)
         self.order = np.random.default_rng(self.config.seed)
         self.total = self.config.epochs * -(-len(self.examples) // self.config.batch_size)
-        self.optimiser = torch.optim.AdamW(_parameter_groups(model, self.config))
+        self.optimiser = torch.optim.AdamW(_parameter_groups(model, self.config), fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self.states = _frozen_states(model, [e.text for e in (*self.examples, *self.validation)])
         self.step = 0

@@ -99,18 +99,18 @@ class Batch:
 
 
 class LabelVectors:
-    """The text embedding of each term's label, made when first asked for and kept."""
+    """The text embedding of each term's label; the encoder keeps them, so that several models make them once."""
 
     def __init__(self, graph: KnowledgeGraph, encoder: Encoder) -> None:
         self._graph, self._encoder = graph, encoder
-        self.known: dict[int, NDArray[np.float32]] = {}
 
     def rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """One unit vector per term id; shape (len(ids), token_dim)."""
-        new = [id for id in dict.fromkeys(ids) if id not in self.known]
-        term = self._graph.dictionary.term
-        self.known.update(zip(new, self._encoder.embed([self._graph.label(term(id)) for id in new]), strict=True))
-        return np.array([self.known[id] for id in ids], dtype=np.float32).reshape(len(ids), self._encoder.dim)
+        texts = [self._graph.label(self._graph.dictionary.term(id)) for id in ids]
+        known = self._encoder.labels
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, self._encoder.embed(new), strict=True))
+        return np.array([known[text] for text in texts], dtype=np.float32).reshape(len(ids), self._encoder.dim)
 
 
 class Collator:

@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,12 +51,14 @@ class Encoder:
         model: the encoder, in evaluation mode.
         tokenizer: the tokenizer that belongs to it.
         max_tokens: longest text in tokens, the special ones included.
+        labels: embeddings of labels that were asked for, by label.
     """
 
     name: str
     model: nn.Module
     tokenizer: Tokenizer
     max_tokens: int
+    labels: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @property
     def config(self) -> Any:

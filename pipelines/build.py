@@ -67,7 +67,7 @@ class BuildConfig:
 
     seed: int = 0
     encoder: str | None = None
-    examples: int = 2000
+    examples: int = 1200
     embedding: Mapping[str, Any] = field(default_factory=dict)
     fusion: Mapping[str, Any] = field(default_factory=dict)
 

@@ -67,7 +67,7 @@ class BuildConfig:
 
     seed: int = 0
     encoder: str | None = None
-    examples: int = 1200
+    examples: int = 1600
     embedding: Mapping[str, Any] = field(default_factory=dict)
     fusion: Mapping[str, Any] = field(default_factory=dict)
 
@@ -236,7 +236,7 @@ def fuse(
     config: BuildConfig,
     progress: Progress | None = None,
     *,
-    modes: tuple[Mode, ...] = ("fusion", "text only"),
+    modes: tuple[Mode, ...] = ("fusion", "text only", "graph only", "shuffled graph"),
 ) -> Fused:
     """Train and measure the fusion model and its controls, or take up those the run holds.
 

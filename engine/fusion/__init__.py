@@ -5,6 +5,7 @@ from engine.fusion.encoder import Encoder, resolve_encoder
 from engine.fusion.evaluate import (
     BinaryMetrics,
     PairedDifference,
+    binary_metrics,
     compare,
     evaluate_fusion,
     plausibilities,

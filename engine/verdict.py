@@ -95,7 +95,7 @@ class Entailed(_Verdict):
     def _evidence(self) -> str:
         assert self.graph is not None
         lines = [_indented(self.proof.text(self.graph))]
-        lines += [f"  disputed by: {violation.message}" for violation in self.disputed_by]
+        lines += [f"  shares a premise with a violation: {violation.message}" for violation in self.disputed_by]
         return "\n".join(lines)
 
     def _details(self) -> dict[str, Any]:

@@ -388,7 +388,7 @@ def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path:
     trained = noesis("train", folder, "--json")
     assert trained.code == 0
     modes = [row["mode"] for row in trained.json["tables"][0]["rows"]]
-    assert modes == ["fusion", "text only", "fusion, shown another claim's graph"]
+    assert modes == ["fusion", "text only", "graph only", "shuffled graph"]
 
     (verdict,) = noesis("ask", folder, "Adams mentors Lewis.", "--json").json
     assert verdict["verdict"] == "unproven"
@@ -396,7 +396,10 @@ def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path:
 
     shown = noesis("demo", folder)
     assert shown.code == 0
-    assert "embedding, fusion-fusion, fusion-text-only" in shown.out.splitlines()[-1]
+    assert (
+        "embedding, fusion-fusion, fusion-text-only, fusion-graph-only, fusion-shuffled-graph"
+        in shown.out.splitlines()[-1]
+    )
     page, report = (run / "report.html").read_text(), json.loads((run / "report.json").read_text())
     assert ("<script" in page, "&lt;script&gt;alert(1)&lt;/script&gt;" in page, "Invented." in page) == (
         False,
@@ -406,7 +409,8 @@ def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path:
     fields = "title notice loaded inferred_by_rule violations embedding fusion untrained claims claim_figures footer"
     assert " ".join(report) == fields
     assert {path.name for path in run.iterdir()} == {
-        "run.json", "embedding", "fusion-fusion", "fusion-text-only", "report.json", "report.html",
+        "run.json", "embedding", "fusion-fusion", "fusion-text-only", "fusion-graph-only", "fusion-shuffled-graph",
+        "report.json", "report.html",
     }  # fmt: skip
 
 
@@ -416,7 +420,10 @@ def test_a_second_demo_takes_up_what_the_first_left(noesis: Noesis, tmp_path: Pa
     for _ in range(2):
         assert noesis("demo", folder, "--run", "out", "--encoder", tiny).code == 0
         taken_up.append(json.loads(Path("out/report.json").read_text())["footer"].partition("again: ")[2])
-    assert taken_up == ["none.", "embedding, fusion-fusion, fusion-text-only."]
+    assert taken_up == [
+        "none.",
+        "embedding, fusion-fusion, fusion-text-only, fusion-graph-only, fusion-shuffled-graph.",
+    ]
 
 
 def test_a_model_of_another_graph_is_left_out_and_said(

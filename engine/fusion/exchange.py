@@ -39,7 +39,7 @@ class _CrossAttention(nn.Module):
         return result
 
     def _split(self, states: Tensor) -> Tensor:
-        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
+        return states.view(*states.shape[:-1], self.heads, states.shape[-1] // self.heads).transpose(1, 2)
 
 
 class InteractionLayer(nn.Module):

@@ -39,8 +39,12 @@ if TYPE_CHECKING:
 __all__ = ["ClaimFormer", "Exemplar", "Formation", "FormationSettings"]
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
+# Negations that deny nothing: bounds ("no more than") and prohibitions, which are wordings of their own ("must not").
 _NO_DENIAL = re.compile(
-    r"\b(?:no|not|nothing|never) (?:more|less|fewer|later|earlier|longer|higher|lower|only|just|exceed\w*|to exceed)\b",
+    r"\b(?:no|not|nothing|never) (?:more|less|fewer|later|earlier|longer|higher|lower|only|just|exceed\w*|to exceed)\b|"
+    r"\b(?:must|should|shall|ought|may)(?:n't|n’t| not| never)\b|^(?:never|do not|don't|don’t)\b|"
+    r"\b(?:on no account|under no circumstances)\b|"
+    r"\bcan(?:not| not|'t|’t) be (?:given|used|taken|prescribed|combined|co)",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
@@ -50,6 +54,7 @@ _NEGATION = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
 _WORD = re.compile(r"[a-z0-9]+|n't")
+_MARKS = ".,;:!?()"
 _UNIT = re.compile(r"\s*([A-Za-z]+)")
 _VOCABULARIES = (str(OWL), str(RDFS), str(RDF), str(XSD))
 
@@ -237,8 +242,11 @@ class ClaimFormer:
         if not pairs or not self.exemplars:
             return Formation((), mentions, unlinked)
         masked = [self._masked(text, first, second) for first, second in pairs]
+        # A long sentence is also read without what stands far from its two arguments; the better reading counts.
+        near = [_near_arguments(sentence) for sentence in masked]
+        likely = np.maximum(*np.split(self._scores([*masked, *near]), 2))
         scored: list[Candidate] = []
-        for pair, sentence, scores in zip(pairs, masked, self._scores(masked), strict=True):
+        for pair, sentence, scores in zip(pairs, masked, likely, strict=True):
             scored += self._candidates(*pair, _is_negative(sentence), scores)
         best: dict[tuple[Triple, bool], Candidate] = {}
         for candidate in sorted(scored, key=lambda c: (-c.score, str(c.triple), not c.positive)):
@@ -436,9 +444,16 @@ class ClaimFormer:
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
         if relation == RDF.type:
-            return 2
+            one, other = self._kind_classes(head.term), self._kind_classes(tail.term)
+            return 1 + (not one or not other or bool(one & other))
         ends = zip(self._ends(relation).classes, (head, tail), strict=True)
         return sum(cls is None or cls in self._types(argument.term) for cls, argument in ends)
+
+    def _kind_classes(self, term: Node) -> set[Node]:
+        """The classes that relations speak of, among those of a thing, or among a class and those above it."""
+        above = (t.object for t in self.graph.triples(term, RDFS.subClassOf, None))
+        classes = {term, *above} if self._is_class(term) else set(self._types(term))
+        return {cls for cls in classes if cls in self._spoken_of}
 
     def _literal(self, relation: URIRef, term: Node) -> Node:
         """A number in the datatype that the relation's values have."""
@@ -479,6 +494,14 @@ _ANNOTATIONS = (
 def _is_negative(text: str) -> bool:
     """Whether a text has an odd number of negations."""
     return len(_NEGATION.findall(_NO_DENIAL.sub(" ", text))) % 2 == 1
+
+
+def _near_arguments(masked: str) -> str:
+    """A masked text from five words before its first argument to four after its second."""
+    words = masked.split()
+    first = next((at for at, word in enumerate(words) if word.strip(_MARKS) == "A"), 0)
+    last = next((at for at in range(len(words) - 1, -1, -1) if words[at].strip(_MARKS) in ("B", "B's")), len(words))
+    return " ".join(words[max(0, first - 5) : last + 5]) or masked
 
 
 def _number(value: float) -> Literal:

@@ -57,6 +57,8 @@ class LabelIndex:
             the words of its local name) are the names that link. Predicates do not link.
         encode: texts to unit vectors, shape (num_texts, dim); None leaves the encoder out. The labels are encoded
             once, at the first mention that needs it.
+        ordinary: whether a lower-case word is common English, such as a word of an encoder's vocabulary; such words
+            are no unlinked names where they only open a sentence. None leaves it to the built-in list.
         settings: thresholds, as `LinkSettings` or as the `[linking]` table of a domain.
 
     Raises:
@@ -68,9 +70,11 @@ class LabelIndex:
         graph: KnowledgeGraph,
         *,
         encode: Encode | None = None,
+        ordinary: Callable[[str], bool] | None = None,
         settings: LinkSettings | Mapping[str, object] | None = None,
     ) -> None:
         self.graph = graph
+        self._ordinary = ordinary
         self.settings = settings if isinstance(settings, LinkSettings) else LinkSettings.from_table(settings or {})
         self._encode = encode
         self._names: list[_Name] = []
@@ -302,6 +306,8 @@ class LabelIndex:
         ends_like_one = (
             len(folded) >= 6 and folded.endswith(tuple(self._endings)) and stem(text) not in self._vocabulary
         )
+        if (opening or text[0].islower()) and self._ordinary is not None and self._ordinary(folded):
+            return False
         if text[0].isupper():
             return (
                 not opening

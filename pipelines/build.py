@@ -142,7 +142,8 @@ def read_former(
     encode = None if encoder is None else encoder.embed
     linking = dict(domain.settings.get("linking", {}))
     forming = settings_of(FormationSettings, linking.pop("formation", {}))
-    labels = LabelIndex(closure.graph, encode=encode, settings=linking or None)
+    ordinary = None if encoder is None else encoder.is_word
+    labels = LabelIndex(closure.graph, encode=encode, ordinary=ordinary, settings=linking or None)
     learnt = [(c.text, c.triple, c.positive) for c in domain.claims if c.split in splits and c.triple is not None]
     fits = None if encoder is None else lambda text: encoder.tokenize([text])
     return ClaimFormer(closure.graph, labels, encode=encode, fits=fits, sentences=learnt, settings=forming)

@@ -89,6 +89,11 @@ class Encoder:
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def is_word(self, word: str) -> bool:
+        """Whether a word is one token of the vocabulary, as common English words are and rare names are not."""
+        ids: list[list[int]] = self.tokenizer([word], add_special_tokens=False, verbose=False)["input_ids"]
+        return len(ids[0]) == 1 and ids[0][0] != getattr(self.tokenizer, "unk_token_id", None)
+
     def tokenize(self, texts: Sequence[str], *, limit: int | None = None) -> list[list[int]]:
         """Token ids of each text, with the special tokens.
 

@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
@@ -464,6 +464,8 @@ class ClaimFormer:
         if wanted is None:
             sample = next(self.graph.triples(None, relation, None), None)
             wanted = sample.object.datatype if sample and isinstance(sample.object, Literal) else XSD.decimal
+        if not value.is_integer() and wanted in _WHOLE:
+            wanted = XSD.decimal
         text = str(int(value)) if value.is_integer() else repr(value)
         return self._known_form(relation, value) or Literal(text, datatype=wanted)  # type: ignore[arg-type]  # an IRI
 
@@ -474,15 +476,8 @@ class ClaimFormer:
                 return triple.object
         return None
 
-    def with_settings(self, settings: FormationSettings) -> ClaimFormer:
-        """The same former with other settings; embeddings are kept."""
-        import copy
 
-        other = copy.copy(self)
-        other.settings = replace(settings)
-        return other
-
-
+_WHOLE = (XSD.integer, XSD.int, XSD.long, XSD.nonNegativeInteger, XSD.positiveInteger)
 _ANNOTATIONS = (
     "http://www.w3.org/2004/02/skos/core#",
     "http://purl.org/dc/",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rdflib.term import Node
 from engine.hybrid import Reasoner
 from engine.verdict import Verdict
 from kg.claims import ClaimRecord
+from kg.property_axioms import PropertyAxioms
 from kg.terms import Triple
 
 __all__ = ["ClaimReport", "ClaimResult", "evaluate_claims"]
@@ -24,14 +25,20 @@ class ClaimResult:
 
     record: ClaimRecord
     verdict: Verdict
+    turned: tuple[Triple, ...] = ()
+    """The expected triple said the other way round: with its inverse, or turned where its property is symmetric."""
 
     @property
     def formed(self) -> bool:
-        """Whether triple and polarity are the expected ones; where none is expected, whether none was formed."""
+        """Whether triple and polarity are the expected ones; where none is expected, whether none was formed.
+
+        A triple said the other way round, with a symmetric property or the inverse one, is the same claim.
+        """
         claim = self.verdict.claim
         if self.record.triple is None or claim.triple is None:
             return self.record.triple is None and claim.triple is None
-        return _same(claim.triple, self.record.triple) and claim.positive == self.record.positive
+        same = any(_same(claim.triple, triple) for triple in (self.record.triple, *self.turned))
+        return same and claim.positive == self.record.positive
 
     @property
     def decided(self) -> bool:
@@ -80,7 +87,18 @@ class ClaimReport:
 def evaluate_claims(reasoner: Reasoner, claims: Sequence[ClaimRecord]) -> ClaimReport:
     """Ask every claim and compare."""
     verdicts = reasoner.ask_many([claim.text for claim in claims])
-    return ClaimReport(tuple(ClaimResult(c, v) for c, v in zip(claims, verdicts, strict=True)))
+    inverse = PropertyAxioms.of(reasoner.graph).inverse
+    results = (ClaimResult(c, v, _turned(reasoner, inverse, c.triple)) for c, v in zip(claims, verdicts, strict=True))
+    return ClaimReport(tuple(results))
+
+
+def _turned(reasoner: Reasoner, inverse: Mapping[int, frozenset[int]], triple: Triple | None) -> tuple[Triple, ...]:
+    graph = reasoner.graph
+    found = None if triple is None else graph.dictionary.find(triple.predicate)
+    if triple is None or found is None:
+        return ()
+    terms = (graph.dictionary.term(other) for other in sorted(inverse.get(found, ())))
+    return tuple(Triple(triple.object, term, triple.subject) for term in terms)
 
 
 def _same(a: Triple, b: Triple) -> bool:

@@ -1,19 +1,20 @@
 """Every error of the project, as one tree.
 
     NoesisError
-    ├── InputError (ValueError)             a file or text given by the user; knows file, line, column
-    │   ├── MissingFileError (FileNotFoundError)
-    │   ├── SyntaxInputError
-    │   ├── EmptyGraphError
-    │   └── LimitError                      larger, longer or deeper than the loader accepts
+    ├── PlacedError (ValueError)            something written that cannot be taken; knows file, line, column
+    │   ├── InputError                      a file or text given by the user
+    │   │   ├── MissingFileError (FileNotFoundError)
+    │   │   ├── SyntaxInputError
+    │   │   ├── EmptyGraphError
+    │   │   └── LimitError                  larger, longer or deeper than the loader accepts
+    │   └── RuleError                       a rule that cannot be used
+    │       ├── UnsafeRuleError
+    │       ├── StratificationError
+    │       └── UnsupportedRuleError        valid in the language, not (yet) evaluated here
     ├── DomainError (ValueError)            a domain folder whose parts do not fit together
     │   └── TooSmallError                   too little to train a model on
     ├── ConfigError (ValueError)            an unknown key, a value out of range
     ├── UnknownTermError (KeyError)         a term that is not in the graph; knows the nearest ones
-    ├── RuleError (ValueError)              a rule that cannot be used; knows where it stands
-    │   ├── UnsafeRuleError
-    │   ├── StratificationError
-    │   └── UnsupportedRuleError            valid in the language, not (yet) evaluated here
     ├── NotEntailedError (KeyError)         a proof was asked for of what does not follow
     ├── BudgetError                         a budget ran out where no marked result can be given
     ├── StoreError                          saved state that is corrupt or does not fit
@@ -37,6 +38,7 @@ __all__ = [
     "NoesisError",
     "NotEntailedError",
     "NotSupportedError",
+    "PlacedError",
     "RuleError",
     "StoreError",
     "StratificationError",
@@ -58,8 +60,8 @@ class NoesisError(Exception):
     """The root of every error raised on purpose by this project."""
 
 
-class InputError(NoesisError, ValueError):
-    """A file or text given by the user cannot be taken; `file`, `line`, `column` say where (1-based)."""
+class PlacedError(NoesisError, ValueError):
+    """Something that was written cannot be taken; `file`, `line`, `column` say where (1-based)."""
 
     def __init__(
         self, message: str, *, file: str | None = None, line: int | None = None, column: int | None = None
@@ -67,6 +69,10 @@ class InputError(NoesisError, ValueError):
         self.file, self.line, self.column = file, line, column
         where = place(file, line, column)
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class InputError(PlacedError):
+    """A file or text given by the user cannot be taken."""
 
 
 class MissingFileError(InputError, FileNotFoundError):
@@ -110,15 +116,8 @@ class UnknownTermError(NoesisError, KeyError):
         return self.message
 
 
-class RuleError(NoesisError, ValueError):
+class RuleError(PlacedError):
     """A rule cannot be used; the message names the rule and its place."""
-
-    def __init__(
-        self, message: str, *, file: str | None = None, line: int | None = None, column: int | None = None
-    ) -> None:
-        self.file, self.line, self.column = file, line, column
-        where = place(file, line, column)
-        super().__init__(f"{where}: {message}" if where else message)
 
 
 class UnsafeRuleError(RuleError):

@@ -62,15 +62,17 @@ class _Verdict:
         return f"{self.word.capitalize()}: {self.claim.sentence()}"
 
     def text(self) -> str:
-        """The verdict as a sentence, followed by its evidence in words and labels."""
-        evidence = self._evidence()
-        return f"{self.headline()}\n{evidence}" if evidence else self.headline()
+        """The verdict as a sentence, how the claim was read where it came as text, and the evidence in words."""
+        reading = self.claim.reading() if self.claim.text else ""
+        lines = [self.headline(), f"  read as: {reading}" if reading else "", self.evidence()]
+        return "\n".join(line for line in lines if line)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: verdict, claim, sentence, and the evidence."""
         return {"verdict": self.word, "sentence": self.headline(), "claim": self.claim.to_dict(), **self._details()}
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
+        """What the verdict rests on, in words, indented; one line a step."""
         return ""
 
     def _details(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class Entailed(_Verdict):
 
     word: ClassVar[str] = "entailed"
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
         assert self.graph is not None
         lines = [_indented(self.proof.text(self.graph))]
         lines += [f"  shares a premise with a violation: {violation.message}" for violation in self.disputed_by]
@@ -120,7 +122,7 @@ class Contradicted(_Verdict):
 
     word: ClassVar[str] = "contradicted"
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
         assert self.graph is not None
         return _indented(self.refutation.text(self.graph))
 
@@ -150,7 +152,7 @@ class Unproven(_Verdict):
         scored = "" if self.plausibility is None else f" (plausibility {self.plausibility:.2f})"
         return super().headline() + scored
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
         lines = "  Neither this nor its contrary follows from the graph and its rules."
         return f"{lines} {self.note}".rstrip()
 
@@ -172,7 +174,7 @@ class Unknown(_Verdict):
 
     word: ClassVar[str] = "unknown"
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
         return f"  {self.reason.value}" + (f": {self.detail}" if self.detail else "")
 
     def _details(self) -> dict[str, Any]:

@@ -139,14 +139,13 @@ def _made_claims(closure: Closure) -> list[str]:
 
 
 def _shown(verdict: Verdict) -> dict[str, Any]:
-    headline, _, evidence = str(verdict).partition("\n")
     text, reading = verdict.claim.sentence(), verdict.claim.reading()
     return {
         "verdict": verdict.word,
         "text": text,
-        "headline": headline,
+        "headline": verdict.headline(),
         "reading": reading if reading != text else "",
-        "evidence": evidence,
+        "evidence": verdict.evidence(),
         "detail": verdict.to_dict(),
     }
 

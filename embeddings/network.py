@@ -236,7 +236,7 @@ class Network:
     def score(self, dense: NDArray[np.int64]) -> Floats:
         """Scores of triples of row numbers; shape (num_triples,)."""
         with quiet():
-            parts = [self.model.score_hrt(part).squeeze(1) for part in torch.from_numpy(dense).split(4096)]  # type: ignore[no-untyped-call]
+            parts = [self.model.score_hrt(part).squeeze(1) for part in torch.from_numpy(dense).split(4096)]  # type: ignore[no-untyped-call]  # torch's split
             return torch.cat(parts).float().numpy() if parts else np.empty(0, dtype=np.float32)
 
     @torch.no_grad()

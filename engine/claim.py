@@ -21,13 +21,11 @@ class Candidate:
         triple: head, relation and tail as terms.
         positive: False where the text denies the triple.
         score: how well the text fits it, in [0, 1]; it orders candidates and decides nothing about truth.
-        phrase: the known wording that the text was nearest to.
     """
 
     triple: Triple
     positive: bool
     score: float
-    phrase: str = ""
 
 
 @dataclass(frozen=True)

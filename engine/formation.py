@@ -244,7 +244,9 @@ class ClaimFormer:
         masked = [self._masked(text, first, second) for first, second in pairs]
         # A long sentence is also read without what stands far from its two arguments; the better reading counts.
         near = [_near_arguments(sentence) for sentence in masked]
-        likely = np.maximum(*np.split(self._scores([*masked, *near]), 2))
+        texts = list(dict.fromkeys([*masked, *near]))
+        scores_of = dict(zip(texts, self._scores(texts), strict=True))
+        likely = [np.maximum(scores_of[whole], scores_of[part]) for whole, part in zip(masked, near, strict=True)]
         scored: list[Candidate] = []
         for pair, sentence, scores in zip(pairs, masked, likely, strict=True):
             scored += self._candidates(*pair, _is_negative(sentence), scores)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from rdflib import OWL, RDF, RDFS, SKOS
+from rdflib.term import Node
 
 from kg.dictionary import IRI, LITERAL
 from kg.graph import LABEL_PREDICATES, KnowledgeGraph
@@ -67,12 +68,12 @@ def _predicates(graph: KnowledgeGraph) -> set[int]:
     return set(graph.predicates()) | _instances(graph, _UNNAMED_TYPES)
 
 
-def _instances(graph: KnowledgeGraph, classes: tuple[object, ...]) -> set[int]:
+def _instances(graph: KnowledgeGraph, classes: tuple[Node, ...]) -> set[int]:
     type_id = graph.dictionary.find(RDF.type)
     if type_id is None:
         return set()
     subjects, types = graph.pairs(type_id)
-    wanted = [id for id in (graph.dictionary.find(c) for c in classes) if id is not None]  # type: ignore[arg-type]
+    wanted = [id for id in (graph.dictionary.find(c) for c in classes) if id is not None]
     return set(subjects[np.isin(types, wanted)].tolist())
 
 

@@ -398,7 +398,7 @@ def _train_fusion(
 def _table(
     title: str, models: Mapping[Mode, FusionModel], examples: Sequence[ClaimExample], data: _FusionData
 ) -> dict[str, Any]:
-    """Each trained model on the same held-out claims, and the fusion model with the graph of another claim."""
+    """Each trained model on the same held-out claims."""
     from engine.fusion import binary_metrics, compare, plausibilities, predict_logits
 
     def chances(model: FusionModel, mode: Mode) -> NDArray[np.float64]:
@@ -407,9 +407,6 @@ def _table(
     labels = [example.label for example in examples]
     found = {mode: chances(model, mode) for mode, model in models.items()}
     rows: list[dict[str, Any]] = [{"mode": mode, **binary_metrics(labels, p).to_dict()} for mode, p in found.items()]
-    if "shuffled graph" not in models:
-        shuffled = binary_metrics(labels, chances(models["fusion"], "shuffled graph"))
-        rows.append({"mode": "fusion, shown another claim's graph", **shuffled.to_dict()})
     note = "Trained on neither these claims nor their triples."
     if "text only" in found:
         note += f" Fusion against text only: {compare(labels, found['fusion'], found['text only'])}."

@@ -27,7 +27,7 @@ def term(name: str) -> URIRef:
 
 def graph_of(*triples: str) -> KnowledgeGraph:
     """A graph of triples written `a p b`."""
-    return KnowledgeGraph.from_triples([tuple(map(term, triple.split())) for triple in triples])  # type: ignore[misc]
+    return KnowledgeGraph.from_triples([tuple(map(term, triple.split())) for triple in triples])  # type: ignore[misc]  # tuples of 3
 
 
 def check_against_naive(case: Case) -> None:

@@ -5,10 +5,11 @@ The idea: the things named are linked (`kg.linking`) and replaced by what kind o
 
     "Fluconazole slows the clearance of warfarin."   becomes   "drug A slows the clearance of drug B."
 
-and what is left is the wording of a relation. It is compared with *exemplars*, wordings whose relation is known: the
-phrase templates of the graph's schema, and sentences with their triple where a domain has some to learn from. Likeness
-is the cosine of encoder embeddings together with the overlap of weighted words; the kinds of thing that a relation
-joins add to it. Nothing here is about one domain, and nothing here decides what is true.
+and what is left is the wording of a relation, which a reader (`engine.reading`) knows from exemplars: the phrase
+templates of the graph's schema, the wordings a domain gives, and sentences with their triple. Where a relation's
+objects are few and said rather than named ("expectant mothers should stay off drug A"), the wording has one argument.
+The kinds of thing that a relation joins count too. Nothing here is about one domain, and nothing here decides what is
+true.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise, permutations
+from itertools import islice, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
 from rdflib.term import Node
 
 from engine.claim import Candidate
+from engine.reading import Exemplar, Masked, NearestReader, Reader, Reading
 from kg.errors import LimitError
 from kg.terms import Triple
 from kg.verbalise import relation_phrases
@@ -35,26 +37,13 @@ from kg.verbalise import relation_phrases
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
     from kg.linking import LabelIndex, Mention
+    from kg.wordings import Wording
 
-__all__ = ["ClaimFormer", "Exemplar", "Formation", "FormationSettings"]
+__all__ = ["ClaimFormer", "Formation", "FormationSettings"]
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
-# Negations that deny nothing: bounds ("no more than") and prohibitions, which are wordings of their own ("must not").
-_NO_DENIAL = re.compile(
-    r"\b(?:no|not|nothing|never) (?:more|less|fewer|later|earlier|longer|higher|lower|only|just|exceed\w*|to exceed)\b|"
-    r"\b(?:must|should|shall|ought|may)(?:n't|n’t| not| never)\b|^(?:never|do not|don't|don’t)\b|"
-    r"\b(?:on no account|under no circumstances)\b|"
-    r"\bcan(?:not| not|'t|’t) be (?:given|used|taken|prescribed|combined|co)",
-    re.IGNORECASE,
-)
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|nobody|nor|neither|cannot|without|nothing)\b|n't\b|n’t\b|\b(?:fails?|failed) to\b|\bfar from\b|"
-    r"\b(?:untrue|false|incorrect|wrong|myth)\b(?=.*\bthat\b)",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
-_WORD = re.compile(r"[a-z0-9]+|n't")
-_MARKS = ".,;:!?()"
+_NUMBER_KIND = "number"
 _UNIT = re.compile(r"\s*([A-Za-z]+)")
 _VOCABULARIES = (str(OWL), str(RDFS), str(RDF), str(XSD))
 
@@ -64,10 +53,8 @@ class FormationSettings:
     """How triples are read from text; chosen on the development claims of the medicine domain.
 
     Args:
-        threshold: least score of a candidate, in [0, 1]; below it the relation is not recognised.
-        lexical: share of the words in the likeness, in [0, 1]; the rest is the encoder's cosine.
-        regression: share of the regression in the score, in [0, 1]; the rest is the nearest exemplar's likeness.
-        ridge: penalty of the regression; larger values trust single exemplars less.
+        threshold: least score of a candidate, in [0, 1]; below it the relation is not recognised. None takes the
+            reader's own.
         type_bonus: what an end loses whose kind does not fit the relation's domain or range.
         ambiguity_margin: two links of one mention nearer than this are ambiguous, unless the relation decides.
         max_characters: longest text that is read; a claim is one sentence.
@@ -75,31 +62,12 @@ class FormationSettings:
         units: what a number is multiplied by where one of these words follows it; a domain says its own.
     """
 
-    threshold: float = 0.45
-    lexical: float = 0.2
-    regression: float = 0.2
-    ridge: float = 0.3
+    threshold: float | None = None
     type_bonus: float = 0.12
     ambiguity_margin: float = 0.02
     max_characters: int = 2000
     max_mentions: int = 16
     units: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Exemplar:
-    """A wording whose relation is known.
-
-    Args:
-        text: the sentence with its two things replaced by kinds and letters.
-        relation: the predicate it states. head_first: whether the head is named before the tail.
-        positive: False where the sentence denies the relation.
-    """
-
-    text: str
-    relation: URIRef
-    head_first: bool
-    positive: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,58 +97,15 @@ class _Argument:
 
 
 class _Ends(NamedTuple):
-    """What a relation joins: the classes of head and tail where they are known, and the words for them."""
+    """What a relation joins: the classes of head and tail where they are known, and the kinds of what stands there."""
 
     classes: tuple[URIRef | None, URIRef | None]
-    words: tuple[str, str]
+    kinds: tuple[tuple[str, ...], tuple[str, ...]]
 
-
-class _Reading(NamedTuple):
-    """What a wording states. `turned`: it has a negation and asserts, or has none and denies."""
-
-    relation: URIRef
-    head_first: bool
-    turned: bool
-
-
-class _Space:
-    """Texts as unit vectors whose products are likeness: encoder embedding and weighted words side by side.
-
-    Args:
-        texts: the texts that fix the words' weights (inverse document frequency).
-        encode: the encoder; None leaves the words alone.
-        lexical: share of the words in the likeness, in [0, 1].
-    """
-
-    def __init__(self, texts: Sequence[str], encode: Encode | None, lexical: float) -> None:
-        self._encode, self._share = encode, lexical if encode is not None else 1.0
-        bags = [_words(text) for text in texts]
-        counts = Counter(word for bag in bags for word in bag)
-        self._columns = {word: at for at, word in enumerate(counts)}
-        self._idf = np.array([math.log(1 + len(bags) / count) for count in counts.values()])
-        self.rows = self.embed(texts)
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """The vectors of texts; shape (num_texts, dim)."""
-        words = np.zeros((len(texts), len(self._columns)))
-        length = np.zeros(len(texts))
-        unseen = self._idf.max(initial=1.0)
-        for row, text in enumerate(texts):
-            for word, count in _words(text).items():
-                at = self._columns.get(word)
-                weight = count * (unseen / 2 if at is None else self._idf[at])
-                length[row] += weight**2
-                if at is not None:
-                    words[row, at] = weight
-        words *= math.sqrt(self._share) / np.sqrt(np.maximum(length, 1e-12))[:, None]
-        if self._encode is None:
-            return words
-        meaning = math.sqrt(1 - self._share) * self._encode(list(texts)).astype(np.float64)
-        return np.concatenate([meaning, words], axis=1)
-
-    def likeness(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Products with the texts of the space, in [-1, 1]; shape (num_vectors, num_texts)."""
-        return np.asarray(vectors @ self.rows.T)
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the relation's values are numbers."""
+        return self.kinds[1] == (_NUMBER_KIND,)
 
 
 class ClaimFormer:
@@ -192,6 +117,8 @@ class ClaimFormer:
         encode: texts to unit rows of shape (num_texts, dim); None compares words alone.
         fits: raises LimitError for a text that is longer than the encoder takes; None leaves it to the settings.
         sentences: further exemplars: a text, its triple, and whether it asserts the triple.
+        wordings: further exemplars, as sentences with slots.
+        reader: reads masked sentences; None takes the nearest exemplars.
     """
 
     def __init__(
@@ -202,15 +129,36 @@ class ClaimFormer:
         encode: Encode | None = None,
         fits: Callable[[str], object] | None = None,
         sentences: Iterable[tuple[str, Triple, bool]] = (),
+        wordings: Iterable[Wording] = (),
+        reader: Reader | None = None,
         settings: FormationSettings | None = None,
     ) -> None:
         self.graph, self.labels, self.encode, self.fits = graph, labels, encode, fits
         self.settings = settings or FormationSettings()
+        self._sentences, self._wordings = tuple(sentences), tuple(wordings)
+        self._reader = reader
         self._kinds: dict[Node, str] = {}
         self._ends_of: dict[URIRef, _Ends] = {}
-        phrases = [exemplar for relation in self.relations for exemplar in self._phrases(relation)]
-        learnt = [made for text, triple, positive in sentences for made in self._from_sentence(text, triple, positive)]
-        self.exemplars: tuple[Exemplar, ...] = tuple(dict.fromkeys([*phrases, *learnt]))
+        self._samples_of: dict[URIRef, list[Triple]] = {}
+
+    @cached_property
+    def exemplars(self) -> tuple[Exemplar, ...]:
+        """The wordings whose reading is known: phrases of the schema, wordings given, sentences with a triple."""
+        phrases = (exemplar for relation in self.relations for exemplar in self._phrases(relation))
+        worded = (made for at, wording in enumerate(self._wordings) for made in self._from_wording(wording, at))
+        learnt = (made for sentence in self._sentences for made in self._from_sentence(*sentence))
+        return tuple(dict.fromkeys([*phrases, *worded, *learnt]))
+
+    @property
+    def reader(self) -> Reader:
+        """What reads masked sentences."""
+        if self._reader is None:
+            self._reader = NearestReader(self.exemplars, self.encode)
+        return self._reader
+
+    def read_by(self, reader: Reader) -> None:
+        """Read masked sentences by another reader from now on, one that was learnt from the exemplars."""
+        self._reader = reader
 
     @cached_property
     def relations(self) -> tuple[URIRef, ...]:
@@ -238,22 +186,19 @@ class ClaimFormer:
         unlinked = self.labels.unlinked(text)
         arguments = self._arguments(text, mentions)
         self._expect_at_most(self.settings.max_mentions, "things named", len({a.start for a in arguments}))
-        pairs = list(self._pairs(arguments))
-        if not pairs or not self.exemplars:
+        pairs = [*self._pairs(arguments), *((argument,) for argument in arguments if self._says_values(argument))]
+        if not pairs or not self.reader.readings:
             return Formation((), mentions, unlinked)
-        masked = [self._masked(text, first, second) for first, second in pairs]
-        # A long sentence is also read without what stands far from its two arguments; the better reading counts.
-        near = [_near_arguments(sentence) for sentence in masked]
-        texts = list(dict.fromkeys([*masked, *near]))
-        scores_of = dict(zip(texts, self._scores(texts), strict=True))
-        likely = [np.maximum(scores_of[whole], scores_of[part]) for whole, part in zip(masked, near, strict=True)]
+        masked = [_masked(text, *pair) for pair in pairs]
+        found = self.reader.read(masked)
         scored: list[Candidate] = []
-        for pair, sentence, scores in zip(pairs, masked, likely, strict=True):
-            scored += self._candidates(*pair, _is_negative(sentence), scores)
+        for pair, scores, denies in zip(pairs, found.scores, found.denies, strict=True):
+            scored += self._candidates(pair, denies, scores)
         best: dict[tuple[Triple, bool], Candidate] = {}
         for candidate in sorted(scored, key=lambda c: (-c.score, str(c.triple), not c.positive)):
             best.setdefault((candidate.triple, candidate.positive), candidate)
-        kept = tuple(c for c in best.values() if c.score >= self.settings.threshold)
+        threshold = self.reader.threshold if self.settings.threshold is None else self.settings.threshold
+        kept = tuple(candidate for candidate in best.values() if candidate.score >= threshold)
         return Formation(kept[:10], mentions, unlinked)
 
     @staticmethod
@@ -277,7 +222,7 @@ class ClaimFormer:
                 unit = _UNIT.match(text, match.end())
                 factor = self.settings.units.get(unit.group(1).lower(), 1.0) if unit else 1.0
                 value = float(match.group().replace(",", "")) * factor
-                found.append(_Argument(match.start(), match.end(), _number(value), "number", 1.0))
+                found.append(_Argument(match.start(), match.end(), _number(value), _NUMBER_KIND, 1.0))
         return sorted(found, key=lambda a: (a.start, str(a.term)))
 
     def _pairs(self, arguments: Sequence[_Argument]) -> Iterable[tuple[_Argument, _Argument]]:
@@ -287,9 +232,9 @@ class ClaimFormer:
                 yield a, b
 
     def kind(self, term: Node) -> str:
-        """The word for the kind of thing a term is, as the relations speak of it; "class", "number" or "thing"."""
+        """The word for the kind of thing a term is, as the relations speak of it; "class", _NUMBER_KIND or "thing"."""
         if isinstance(term, Literal):
-            return "number"
+            return _NUMBER_KIND
         if term not in self._kinds:
             self._kinds[term] = self._find_kind(term)
         return self._kinds[term]
@@ -306,7 +251,7 @@ class ClaimFormer:
     @cached_property
     def _spoken_of(self) -> Counter[URIRef]:
         """How many relations name a class as their domain or range."""
-        ends = (end for relation in self.relations for end in self._ends(relation).classes)
+        ends = (end for relation in self.relations for end in self._classes(relation))
         return Counter(end for end in ends if end is not None)
 
     def _types(self, term: Node) -> list[URIRef]:
@@ -328,107 +273,153 @@ class ClaimFormer:
         return bool(len(objects)) and isinstance(self.graph.dictionary.term(int(objects[0])), Literal)
 
     def _ends(self, relation: URIRef) -> _Ends:
-        """What a relation joins, from its domain and range, else from one of its triples."""
+        """What a relation joins, from its domain and range, else from its triples."""
         if relation not in self._ends_of:
-            self._ends_of[relation] = (
-                _Ends((None, None), ("thing", "class"))
-                if relation == RDF.type
-                else _Ends(
-                    *zip(self._end(relation, RDFS.domain, 0), self._end(relation, RDFS.range, 2), strict=True)  # type: ignore[arg-type]  # two pairs
-                )
-            )
+            heads = tuple(sorted({self.graph.label(cls) for cls in self._spoken_of})) or ("thing",)
+            kinds = (heads, ("class",)) if relation == RDF.type else (self._end(relation, 0), self._end(relation, 2))
+            self._ends_of[relation] = _Ends(self._classes(relation), kinds)
         return self._ends_of[relation]
 
-    def _end(self, relation: URIRef, axiom: URIRef, column: int) -> tuple[URIRef | None, str]:
-        declared = (t.object for t in self.graph.triples(relation, axiom, None, inferred=False))
-        named = min((c for c in declared if isinstance(c, URIRef)), default=None)
-        sample = next(self.graph.triples(None, relation, None), None)
-        if (named or "").startswith(str(XSD)) or (sample and column == 2 and isinstance(sample.object, Literal)):
-            return None, "number"
-        if named is not None:
-            return named, self.graph.label(named)
-        types = self._types(sample[column]) if sample else []
-        return (min(types), self.graph.label(min(types))) if types else (None, "thing")
+    def _classes(self, relation: URIRef) -> tuple[URIRef | None, URIRef | None]:
+        """The classes of a relation's head and tail; None for numbers, and where nothing tells."""
+        return (None, None) if relation == RDF.type else (self._class(relation, 0), self._class(relation, 2))
 
-    def _phrases(self, relation: URIRef) -> list[Exemplar]:
-        head, tail = self._ends(relation).words
-        heads = sorted({self.graph.label(cls) for cls in self._spoken_of}) if relation == RDF.type else [head]
-        made = []
+    def _class(self, relation: URIRef, column: int) -> URIRef | None:
+        named = self._declared(relation, RDFS.range if column else RDFS.domain)
+        if named is not None:
+            return None if str(named).startswith(str(XSD)) else named
+        sample = next(self.graph.triples(None, relation, None), None)
+        return min(self._types(sample[column]), default=None) if sample else None
+
+    def _end(self, relation: URIRef, column: int) -> tuple[str, ...]:
+        """The kinds of what stands at one end: those in a fifth of its triples; where there are none, its class."""
+        sample = list(islice(self.graph.triples(None, relation, None), 200))
+        declared = str(self._declared(relation, RDFS.range if column else RDFS.domain))
+        if declared.startswith(str(XSD)) or (sample and isinstance(sample[0][column], Literal)):
+            return (_NUMBER_KIND,)
+        kinds = Counter(self.kind(triple[column]) for triple in sample)
+        named = self._class(relation, column)
+        common = tuple(kind for kind, count in sorted(kinds.items()) if 5 * count >= len(sample))
+        return common or ("thing" if named is None else self.graph.label(named),)
+
+    def _declared(self, relation: URIRef, axiom: URIRef) -> URIRef | None:
+        """The class a domain or range axiom gives a relation."""
+        declared = (t.object for t in self.graph.triples(relation, axiom, None, inferred=False))
+        return min((c for c in declared if isinstance(c, URIRef)), default=None)
+
+    def _phrases(self, relation: URIRef) -> Iterator[Exemplar]:
+        """The exemplars of a relation's phrases, each between all kinds of thing the relation joins."""
+        heads, tails = self._ends(relation).kinds
         for phrase in relation_phrases(self.graph, relation):
             template = phrase if "{s}" in phrase and "{o}" in phrase else f"{{s}} {phrase} {{o}}"
-            head_first = template.index("{s}") < template.index("{o}")
-            letters = ("A", "B") if head_first else ("B", "A")
-            for kind in heads or [head]:
-                text = template.replace("{s}", f"{kind} {letters[0]}").replace("{o}", f"{tail} {letters[1]}")
-                made.append(Exemplar(text, relation, head_first))
-        return made
+            reading = Reading(relation, template.index("{s}") < template.index("{o}"))
+            for at in range(max(len(heads), len(tails))):
+                yield Exemplar(_filled(template, heads[at % len(heads)], tails[at % len(tails)]), reading)
 
-    def _from_sentence(self, text: str, triple: Triple, positive: bool) -> list[Exemplar]:
-        """The exemplar of a sentence that names both ends of its triple; none where one of them is not found."""
+    def _from_wording(self, wording: Wording, at: int) -> Iterable[Exemplar]:
+        """The exemplars of a wording said of a triple of its relation; `at` is its number, as triples take turns."""
+        sentence, relation = wording.sentence, wording.relation
+        if relation is None:
+            assert wording.slots is not None, "a wording has a relation or slots"
+            head, tail = (_NUMBER_KIND if str(c).startswith(str(XSD)) else self._class_kind(c) for c in wording.slots)
+            return [Exemplar(_filled(sentence, head, tail), Reading(None))]
+        if triples := self._samples(relation):
+            triple = triples[at % len(triples)]
+            if wording.value is not None:
+                triple = triple._replace(object=wording.value)
+            text = sentence.replace("{s}", self.graph.label(triple.subject)).replace(
+                "{o}", self.graph.label(triple.object)
+            )
+            if found := self._from_sentence(text, triple, wording.positive, alone=wording.value is not None):
+                return found
+        heads, tails = self._ends(relation).kinds
+        head_first = "{o}" not in sentence or sentence.index("{s}") < sentence.index("{o}")
+        masked = _filled(sentence, heads[at % len(heads)], tails[at % len(tails)])
+        return [Exemplar(masked, Reading(relation, head_first, wording.value), wording.positive)]
+
+    def _samples(self, relation: URIRef) -> list[Triple]:
+        """Some triples of a relation, spread over all of them."""
+        if relation not in self._samples_of:
+            every = list(self.graph.triples(None, relation, None))
+            self._samples_of[relation] = every[:: max(len(every) // 500, 1)]
+        return self._samples_of[relation]
+
+    def _class_kind(self, cls: URIRef) -> str:
+        return "class" if cls == OWL.Class else self.graph.label(cls)
+
+    def _from_sentence(self, text: str, triple: Triple, positive: bool, *, alone: bool | None = None) -> list[Exemplar]:
+        """The exemplars of a sentence: of its triple, and of what it does not state of other things it names.
+
+        The triple's ends must both be found, or (`alone`) the head alone, where its relation's values are said; None
+        for `alone` tries one after the other. Empty where that is not so.
+        """
+        relation = triple.predicate
+        assert isinstance(relation, URIRef), "the predicate of a triple is an IRI"
         arguments = self._arguments(text, self.labels.mentions(text))
-        for first, second in self._pairs(arguments):
+        pairs = list(self._pairs(arguments))
+        stated: dict[tuple[_Argument, ...], Reading] = {}
+        for first, second in pairs if not alone else ():
             for head, tail in ((first, second), (second, first)):
                 same = tail.term == triple.object or _equal_numbers(tail.term, triple.object)
-                if head.term == triple.subject and same and isinstance(triple.predicate, URIRef):
-                    masked = self._masked(text, first, second)
-                    return [Exemplar(masked, triple.predicate, head is first, positive)]
-        return []
-
-    @staticmethod
-    def _masked(text: str, first: _Argument, second: _Argument) -> str:
-        """The text with its two arguments as kind and letter."""
-        between = text[first.end : second.start]
-        return f"{text[: first.start]}{first.kind} A{between}{second.kind} B{text[second.end :]}".strip()
-
-    # Scores -----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _space(self) -> _Space:
-        return _Space([exemplar.text for exemplar in self.exemplars], self.encode, self.settings.lexical)
-
-    @cached_property
-    def _readings(self) -> tuple[list[_Reading], NDArray[np.int64]]:
-        """What the exemplars state, without repeats, and for each exemplar the number of its reading."""
-        every = [_Reading(e.relation, e.head_first, e.positive == _is_negative(e.text)) for e in self.exemplars]
-        numbers = {reading: number for number, reading in enumerate(dict.fromkeys(every))}
-        return list(numbers), np.array([numbers[reading] for reading in every], dtype=np.int64)
+                if head.term == triple.subject and same and not stated:
+                    stated[first, second] = Reading(relation, head is first)
+        if not stated and relation in self._said and alone is not False:
+            heads = (argument for argument in arguments if argument.term == triple.subject)
+            stated.update({(head,): Reading(relation, True, triple.object) for head in islice(heads, 1)})
+        if not stated:
+            return []
+        gold, reading = next(iter(stated.items()))
+        starts, named = tuple(argument.start for argument in gold), {argument.term for argument in gold}
+        alone_too = ((argument,) for argument in arguments if self._says_values(argument))
+        others = [
+            other
+            for other in (*pairs, *alone_too)
+            if tuple(a.start for a in other) != starts and (len(other) == 1 or {a.term for a in other} != named)
+        ]
+        return [
+            Exemplar(_masked(text, *gold), reading, positive),
+            *(Exemplar(_masked(text, *other), Reading(None)) for other in others),
+        ]
 
     @cached_property
-    def _weights(self) -> NDArray[np.float64]:
-        """Kernel ridge regression from the exemplars to their readings; shape (num_exemplars, num_readings)."""
-        readings, number = self._readings
-        kernel = self._space.likeness(self._space.rows)
-        targets = np.eye(len(readings))[number]
-        weights = np.linalg.solve(kernel + self.settings.ridge * np.eye(len(kernel)), targets)
-        return np.asarray(weights, dtype=np.float64)
+    def _said(self) -> frozenset[URIRef]:
+        """The relations whose values are said rather than named: those with wordings that have no slot for them."""
+        return frozenset(w.relation for w in self._wordings if w.value is not None and w.relation is not None)
 
-    def _scores(self, masked: Sequence[str]) -> NDArray[np.float64]:
-        """How well masked texts fit each reading, about in [0, 1]; shape (num_texts, num_readings).
+    def _says_values(self, argument: _Argument) -> bool:
+        """Whether a thing may be the head of a relation whose values are said."""
+        heads = (self._ends(relation).classes[0] for relation in self._said)
+        return any(cls is None or cls in self._types(argument.term) for cls in heads)
 
-        The mean of the likeness to the nearest exemplar of the reading, which says whether the wording is known at
-        all, and of the regression, which tells apart wordings that are alike and mean different things.
-        """
-        likeness = self._space.likeness(self._space.embed(masked))
-        readings, number = self._readings
-        nearest = np.full((len(masked), len(readings)), 0.0)
-        np.maximum.at(nearest.T, number, likeness.T)
-        share = self.settings.regression
-        return np.asarray((1 - share) * nearest + share * (likeness @ self._weights), dtype=np.float64)
+    # Candidates -------------------------------------------------------------------------------------------------
 
     def _candidates(
-        self, first: _Argument, second: _Argument, negative: bool, scores: NDArray[np.float64]
+        self, pair: tuple[_Argument, ...], denies: NDArray[np.bool_], scores: NDArray[np.float64]
     ) -> Iterator[Candidate]:
-        """The candidates of one pair: each reading between its ends, as far as they can be its ends."""
-        linked = min(first.link_score, second.link_score)
+        """The candidates of one or two arguments: each reading between them, as far as they can be its ends."""
+        linked = min(argument.link_score for argument in pair)
         for at in np.argsort(-scores, kind="stable")[:20]:
-            reading = self._readings[0][int(at)]
-            head, tail = (first, second) if reading.head_first else (second, first)
-            if not self._possible(reading.relation, head, tail):
+            reading = self.reader.readings[int(at)]
+            found = self._triple(reading, pair)
+            if found is None:
                 continue
-            fits = self._fit(reading.relation, head, tail)
+            triple, fits = found
             score = (float(scores[at]) + self.settings.type_bonus * (fits - 2)) * (0.8 + 0.2 * linked)
-            triple = Triple(head.term, reading.relation, self._literal(reading.relation, tail.term))
-            yield Candidate(triple, reading.turned == negative, min(max(score, 0.0), 1.0))
+            yield Candidate(triple, not denies[at], min(max(score, 0.0), 1.0))
+
+    def _triple(self, reading: Reading, pair: tuple[_Argument, ...]) -> tuple[Triple, int] | None:
+        """The triple of a reading between arguments, and how many of its ends are of the right kind; None for none."""
+        if reading.relation is None or (reading.value is None) != (len(pair) == 2):
+            return None
+        if reading.value is not None:
+            head, cls = pair[0], self._ends(reading.relation).classes[0]
+            fits = 1 + (cls is None or cls in self._types(head.term))
+            return Triple(head.term, reading.relation, reading.value), fits
+        head, tail = pair if reading.head_first else pair[::-1]
+        if not self._possible(reading.relation, head, tail):
+            return None
+        triple = Triple(head.term, reading.relation, self._literal(reading.relation, tail.term))
+        return triple, self._fit(reading.relation, head, tail)
 
     def _possible(self, relation: URIRef, head: _Argument, tail: _Argument) -> bool:
         """Whether a triple of these can be meant at all: numbers where numbers go, classes where `rdf:type` leads.
@@ -440,8 +431,7 @@ class ClaimFormer:
             return False
         if relation == RDF.type:
             return tail.kind == "class" and head.kind != "class"
-        number = self._ends(relation).words[1] == "number"
-        return (tail.kind == "number") == number and tail.term not in self._spoken_of
+        return (tail.kind == _NUMBER_KIND) == self._ends(relation).has_numbers and tail.term not in self._spoken_of
 
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
@@ -488,17 +478,26 @@ _ANNOTATIONS = (
 )
 
 
-def _is_negative(text: str) -> bool:
-    """Whether a text has an odd number of negations."""
-    return len(_NEGATION.findall(_NO_DENIAL.sub(" ", text))) % 2 == 1
+def _masked(text: str, first: _Argument, second: _Argument | None = None) -> Masked:
+    """The text with one or two arguments as kind and letter."""
+    before = f"{text[: first.start].lstrip()}{first.kind} "
+    if second is None:
+        return Masked(f"{before}A{text[first.end :]}".rstrip(), (len(before),))
+    between = f"{before}A{text[first.end : second.start]}{second.kind} "
+    return Masked(f"{between}B{text[second.end :]}".rstrip(), (len(before), len(between)))
 
 
-def _near_arguments(masked: str) -> str:
-    """A masked text from five words before its first argument to four after its second."""
-    words = masked.split()
-    first = next((at for at, word in enumerate(words) if word.strip(_MARKS) == "A"), 0)
-    last = next((at for at in range(len(words) - 1, -1, -1) if words[at].strip(_MARKS) in ("B", "B's")), len(words))
-    return " ".join(words[max(0, first - 5) : last + 5]) or masked
+def _filled(template: str, head: str, tail: str) -> Masked:
+    """A template's slots as kind and letter, A for what stands first."""
+    text, places = "", []
+    for part in re.split(r"(\{[so]\})", template.strip()):
+        if part in ("{s}", "{o}"):
+            text += f"{head if part == '{s}' else tail} "
+            places.append(len(text))
+            text += "AB"[len(places) - 1]
+        else:
+            text += part
+    return Masked(text, tuple(places))
 
 
 def _number(value: float) -> Literal:
@@ -512,16 +511,3 @@ def _equal_numbers(a: Node, b: Node) -> bool:
         return math.isclose(float(a), float(b))
     except (TypeError, ValueError):
         return False
-
-
-def _words(text: str) -> Counter[str]:
-    """The words of a text and its pairs of neighbouring words, stems by cutting common endings."""
-    words = [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'"))]
-    return Counter([*words, *(f"{a} {b}" for a, b in pairwise(words))])
-
-
-def _stem(word: str) -> str:
-    for ending in ("ations", "ation", "ings", "ing", "ised", "ized", "ises", "izes", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word

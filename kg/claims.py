@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from kg.errors import InputError, LimitError, SyntaxInputError
 from kg.load import missing_file
 from kg.terms import Triple
 
-__all__ = ["ClaimRecord", "load_claims", "parse_term"]
+__all__ = ["ClaimRecord", "load_claims", "parse_term", "table_lines"]
 
 COLUMNS = ("id", "split", "text", "subject", "predicate", "object", "polarity", "verdict", "note")
 SPLITS = ("train", "dev", "test")
@@ -70,30 +70,8 @@ def load_claims(path: str | os.PathLike[str], prefixes: Mapping[str, str]) -> tu
         LimitError: more than 64 MiB.
     """
     path = Path(path)
-    if not path.is_file():
-        raise missing_file(path)
-    if path.stat().st_size > _BYTES:
-        raise LimitError(f"Expected at most {_BYTES} bytes of claims; split the file", file=str(path))
-    data = path.read_bytes()
-    try:
-        lines = data.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        bad = data.count(b"\n", 0, error.start) + 1
-        raise SyntaxInputError(
-            f"Expected UTF-8 ({error.reason}); save the file as UTF-8", file=str(path), line=bad
-        ) from None
-    header = tuple(lines[0].rstrip("\r").split("\t"))
-    if header != COLUMNS:
-        raise SyntaxInputError(
-            f"Expected the header line {' '.join(COLUMNS)}, tab-separated (got {lines[0][:80]!r})",
-            file=str(path),
-            line=1,
-        )
     records: dict[str, ClaimRecord] = {}
-    for number, line in enumerate(lines[1:], 2):
-        text = line.rstrip("\r")
-        if not text.strip():
-            continue
+    for number, text in table_lines(path, COLUMNS):
         record = _record(text, number, str(path), prefixes)
         if record.id in records:
             raise SyntaxInputError(
@@ -104,6 +82,37 @@ def load_claims(path: str | os.PathLike[str], prefixes: Mapping[str, str]) -> tu
             )
         records[record.id] = record
     return tuple(records.values())
+
+
+def table_lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """The lines of a tab-separated UTF-8 file under its header, each with its number; blank lines are left out.
+
+    Raises:
+        MissingFileError: the file is not there.
+        SyntaxInputError: no UTF-8, or another header.
+        LimitError: more than 64 MiB.
+    """
+    if not path.is_file():
+        raise missing_file(path)
+    if path.stat().st_size > _BYTES:
+        raise LimitError(f"Expected at most {_BYTES} bytes; split the file", file=str(path))
+    data = path.read_bytes()
+    try:
+        lines = data.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        bad = data.count(b"\n", 0, error.start) + 1
+        raise SyntaxInputError(
+            f"Expected UTF-8 ({error.reason}); save the file as UTF-8", file=str(path), line=bad
+        ) from None
+    if tuple(lines[0].rstrip("\r").split("\t")) != columns:
+        raise SyntaxInputError(
+            f"Expected the header line {' '.join(columns)}, tab-separated (got {lines[0][:80]!r})",
+            file=str(path),
+            line=1,
+        )
+    for number, line in enumerate(lines[1:], 2):
+        if line.strip():
+            yield number, line.rstrip("\r")
 
 
 def _record(text: str, line: int, file: str, prefixes: Mapping[str, str]) -> ClaimRecord:

@@ -17,12 +17,25 @@ from kg.errors import ConfigError, DomainError, InputError, LimitError, MissingF
 from kg.formats import format_of
 from kg.graph import KnowledgeGraph
 from kg.load import LoadLimits, load_graph, missing_file
+from kg.wordings import Wording, load_wordings
 
 __all__ = ["Domain", "load_domain"]
 
 ENTAILMENTS = ("owl2rl", "rdfs", "none")
 _TABLES = ("linking", "embedding", "fusion")
-_KEYS = ("name", "title", "notice", "graph", "schema", "rules", "claims", "entailment", "prefixes", *_TABLES)
+_KEYS = (
+    "name",
+    "title",
+    "notice",
+    "graph",
+    "schema",
+    "rules",
+    "claims",
+    "wordings",
+    "entailment",
+    "prefixes",
+    *_TABLES,
+)
 _TOML_BYTES = 1 << 20
 
 
@@ -41,6 +54,8 @@ class Domain:
     entailment: str = "owl2rl"
     """The built-in rule set to close the graph under: owl2rl, rdfs or none."""
     claims: tuple[ClaimRecord, ...] = ()
+    wordings: tuple[Wording, ...] = ()
+    """Sentences to learn the reading of claims from."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     """The tables linking, embedding and fusion of `domain.toml` as they are; those that are there."""
 
@@ -60,7 +75,7 @@ def load_domain(
     """The domain in a folder.
 
     Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl` is
-    a rule file; `claims.tsv` is read where it is there; the name is the folder's.
+    a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the name is the folder's.
 
     Args:
         folder: the folder; subfolders are not looked into.
@@ -96,6 +111,9 @@ def load_domain(
     claims_files = settings.files("claims")
     if claims_files is None:
         claims_files = [path for path in every if path.name == "claims.tsv"]
+    wordings_files = settings.files("wordings")
+    if wordings_files is None:
+        wordings_files = [path for path in every if path.name == "wordings.tsv"]
     name = settings.text("name", folder.resolve().name)
     title = settings.text("title", name)
     entailment = settings.choice("entailment", ENTAILMENTS)
@@ -103,6 +121,7 @@ def load_domain(
     # Only now the files, so that a wrong setting costs no load.
     graph = load_graph(graph_files, prefixes=settings.prefixes(), limits=limits, progress=progress)
     claims = [claim for path in claims_files for claim in load_claims(path, graph.prefixes)]
+    wordings = [wording for path in wordings_files for wording in load_wordings(path, graph.prefixes)]
     return Domain(
         name=name,
         title=title,
@@ -112,6 +131,7 @@ def load_domain(
         rule_files=tuple(rule_files),
         entailment=entailment,
         claims=tuple(claims),
+        wordings=tuple(wordings),
         settings=MappingProxyType(tables),
     )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,16 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.formation import ClaimFormer, FormationSettings
 from engine.hybrid import Reasoner
 from engine.symbolic import Budget, Closure, load_rules, materialise
 from kg.columns import Columns
 from kg.domain import Domain, load_domain
 from kg.errors import ConfigError, StoreError, TooSmallError
 from kg.graph import KnowledgeGraph
-from kg.linking import LabelIndex
 from kg.property_axioms import PropertyAxioms
 from kg.split import Split, split_triples
+from pipelines.reader import Progress, closure_key, read_former
 
 if TYPE_CHECKING:
     from embeddings import Embedding, EmbeddingConfig
@@ -40,14 +38,12 @@ __all__ = [
     "closure_key",
     "embed",
     "fuse",
-    "read_former",
     "reasoner_for",
     "reasoner_with",
 ]
 
 log = logging.getLogger(__name__)
 _C = TypeVar("_C")
-Progress: TypeAlias = Callable[[str, int, int], None]
 Triples: TypeAlias = NDArray[np.int32]
 
 MIN_TRIPLES = 10
@@ -111,42 +107,6 @@ def close(domain: Domain | str | Path, *, budget: Budget | None = None) -> tuple
         domain = load_domain(domain)
     rules = load_rules(domain.rule_files, root=domain.folder)
     return domain, materialise(domain.graph, rules, entailment=domain.entailment, budget=budget)
-
-
-def closure_key(closure: Closure) -> str:
-    """A fingerprint of the closure's terms and triples: ids mean the same only where it is equal."""
-    digest = hashlib.sha256("\n".join(closure.graph.dictionary).encode("utf-8", "surrogatepass"))
-    for columns in (closure.graph.asserted, closure.graph.inferred):
-        for array in columns.arrays():
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def settings_of(cls: type[_C], values: Mapping[str, Any], **fixed: Any) -> _C:
-    """A configuration dataclass from a table of a domain file.
-
-    Raises:
-        ConfigError: a key it does not have; the message lists those it has.
-    """
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # only called with dataclasses
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigError(f"Expected settings of {cls.__name__} ({', '.join(sorted(known))}); got {', '.join(unknown)}")
-    return cls(**{**fixed, **values})
-
-
-def read_former(
-    domain: Domain, closure: Closure, encoder: Encoder | None, *, splits: tuple[str, ...] = ("train",)
-) -> ClaimFormer:
-    """What reads triples from text for a domain: its labels and phrases, and its claims of the given splits."""
-    encode = None if encoder is None else encoder.embed
-    linking = dict(domain.settings.get("linking", {}))
-    forming = settings_of(FormationSettings, linking.pop("formation", {}))
-    ordinary = None if encoder is None else encoder.is_word
-    labels = LabelIndex(closure.graph, encode=encode, ordinary=ordinary, settings=linking or None)
-    learnt = [(c.text, c.triple, c.positive) for c in domain.claims if c.split in splits and c.triple is not None]
-    fits = None if encoder is None else lambda text: encoder.tokenize([text])
-    return ClaimFormer(closure.graph, labels, encode=encode, fits=fits, sentences=learnt, settings=forming)
 
 
 def embed(
@@ -418,38 +378,62 @@ def _table(
 # Reasoner -------------------------------------------------------------------------------------------------------
 
 
-def reasoner_with(domain: Domain, closure: Closure, fused: Fused | None, encoder: Encoder | None = None) -> Reasoner:
-    """The reasoner of a domain, with the fusion model's calibrated plausibility where there is one."""
+def reasoner_with(
+    domain: Domain,
+    closure: Closure,
+    fused: Fused | None,
+    encoder: Encoder | None = None,
+    *,
+    run: Run | None = None,
+    progress: Progress | None = None,
+) -> Reasoner:
+    """The reasoner of a domain, with the fusion model's calibrated plausibility where there is one.
+
+    Args:
+        run: keeps the learnt reader of claims, or has it already; None learns it anew.
+    """
     scorer = None
     if fused is not None:
         from engine.fusion import Scorer
 
         scorer = Scorer(fused.models["fusion"])
         encoder = fused.encoder
-    return Reasoner(closure, former=read_former(domain, closure, encoder), scorer=scorer)
+    return Reasoner(closure, former=read_former(domain, closure, encoder, run=run, progress=progress), scorer=scorer)
 
 
 def reasoner_for(
-    domain: Domain, closure: Closure, run_folder: Path, *, encoder: str | None = None, required: bool = False
+    domain: Domain,
+    closure: Closure,
+    run_folder: Path,
+    *,
+    encoder: str | None = None,
+    required: bool = False,
+    progress: Progress | None = None,
 ) -> Reasoner:
-    """The reasoner of a domain with the models of a run folder, or without a model where the run has none.
+    """The reasoner of a domain with the models of a run folder, or without plausibilities where the run has none.
+
+    What reads claims is learnt and kept in the run folder where it is not there yet.
 
     Raises:
         StoreError: `required`, and the folder holds no fusion model of this closure.
     """
     from embeddings import load_embedding
     from engine.fusion import load_fusion, resolve_encoder
+    from pipelines.run import Run
 
-    found = resolve_encoder(BuildConfig.of(domain, encoder=encoder).encoder)
+    config = BuildConfig.of(domain, encoder=encoder)
+    found = resolve_encoder(config.encoder)
     folders = run_folder / "embedding", run_folder / "fusion-fusion"
+    fused = None
     try:
         if not all(folder.is_dir() for folder in folders):
             raise StoreError(f"Expected a trained model in {run_folder}; make one with `noesis train`")
         embedding = load_embedding(folders[0], fingerprint=closure_key(closure))
         model = load_fusion(folders[1], closure=closure, embedding=embedding, encoder=found)
+        fused = Fused({"fusion": model}, found)
     except StoreError as error:
         if required:
             raise
-        log.log(logging.WARNING if run_folder.is_dir() else logging.INFO, "no plausibility: %s", error)
-        return reasoner_with(domain, closure, None, found)
-    return reasoner_with(domain, closure, Fused({"fusion": model}, found))
+        log.log(logging.WARNING if folders[1].is_dir() else logging.INFO, "no plausibility: %s", error)
+    run = Run(run_folder, config.to_dict())
+    return reasoner_with(domain, closure, fused, found, run=run, progress=progress)

@@ -312,7 +312,9 @@ def _reasoner(domain: Domain, closure: Closure, run: Path | None, encoder: str |
     """A reasoner for claims in text, with the models of the run folder where it has some for this closure."""
     from pipelines.build import reasoner_for
 
-    return reasoner_for(domain, closure, run or _default_run(domain), encoder=encoder, required=run is not None)
+    folder = run or _default_run(domain)
+    with _progress() as progress:
+        return reasoner_for(domain, closure, folder, encoder=encoder, required=run is not None, progress=progress)
 
 
 def _show_verdicts(verdicts: Sequence[Verdict], closure: Closure, as_json: bool) -> NoReturn:

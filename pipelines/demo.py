@@ -81,7 +81,8 @@ def run_demo(
         say.untrained(report["untrained"])
         found = resolve_encoder(config.encoder)
 
-    reasoner = build.reasoner_with(domain, closure, fused, found)
+    with progress() as tick:
+        reasoner = build.reasoner_with(domain, closure, fused, found, run=run, progress=tick)
     report["claims"], report["claim_figures"] = _answer(domain, closure, reasoner)
     say.claims(report["claims"])
     say.figures(report["claim_figures"])

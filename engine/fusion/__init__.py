@@ -13,6 +13,7 @@ from engine.fusion.evaluate import (
 )
 from engine.fusion.examples import ClaimExample, generate_examples
 from engine.fusion.model import FusionModel
+from engine.fusion.probe import ProbeReader
 from engine.fusion.scorer import Scorer
 from engine.fusion.store import load_fusion, save_fusion
 from engine.fusion.train import train_fusion
@@ -24,6 +25,7 @@ __all__ = [
     "FusionConfig",
     "FusionModel",
     "PairedDifference",
+    "ProbeReader",
     "Scorer",
     "binary_metrics",
     "compare",

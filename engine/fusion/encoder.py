@@ -134,6 +134,57 @@ class Encoder:
             result[rows] = pooled.cpu().numpy()
         return result
 
+    def states_at(
+        self, texts: Sequence[str], places: Sequence[Sequence[int]], *, batch_size: int = 64
+    ) -> NDArray[np.float32]:
+        """Token states in four layers of the upper half: their mean over a text, and those at two characters of it.
+
+        Each state is scaled to length 1. A text with one place has the first token's state for the second.
+
+        Args:
+            texts: the texts; one that is longer than `max_tokens` is read up to there.
+            places: for each text one or two positions of characters.
+
+        Returns: shape (text, 12 * dim), or (text, 3 * layer * dim) for an encoder with fewer than four such layers.
+        """
+        rows = (
+            self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens, return_offsets_mapping=True)
+            if texts
+            else {"input_ids": [], "offset_mapping": []}
+        )
+        ids, offsets = rows["input_ids"], rows["offset_mapping"]
+        at = np.array(
+            [
+                [_token_at(spans, place) for place in (*found, -1)[:2]]
+                for spans, found in zip(offsets, places, strict=True)
+            ]
+        ).reshape(-1, 2)
+        depth = int(self.config.num_hidden_layers)
+        layers = sorted({round(layer) for layer in np.linspace(depth / 2, depth, 4)})
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        result = np.zeros((len(ids), 3 * len(layers) * self.dim), dtype=np.float32)
+        device = next(self.model.parameters()).device
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            token_ids, mask = pad([ids[row] for row in chosen], self.tokenizer.pad_token_id or 0)
+            token_ids, mask = token_ids.to(device), mask.to(device)
+            every, (first, second) = torch.arange(len(chosen)), torch.tensor(at[chosen]).T
+            with torch.inference_mode():
+                found = self.model(input_ids=token_ids, attention_mask=mask.long(), output_hidden_states=True)
+                states = [found.hidden_states[layer] for layer in layers]
+                parts = [
+                    nn.functional.normalize(part, dim=-1)
+                    for state in states
+                    for part in (mean_pool(state, mask), state[every, first], state[every, second])
+                ]
+            result[chosen] = torch.cat(parts, dim=-1).cpu().numpy()
+        return result
+
+
+def _token_at(spans: Sequence[tuple[int, int]], character: int) -> int:
+    """The token that covers a character, 0 where none does."""
+    return next((token for token, (start, end) in enumerate(spans) if start <= character < end), 0)
+
 
 def pad(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
     """Rows of token ids as one int64 matrix and the mask of what is no padding; shape (row, longest) each."""

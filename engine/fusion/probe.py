@@ -166,4 +166,4 @@ def _states(encoder: Encoder, sentences: Sequence[Masked]) -> NDArray[np.float32
 
 def _parity(sentences: Sequence[Masked]) -> NDArray[np.float32]:
     """One column: whether a sentence has an odd number of negations, weighted."""
-    return np.array([[_PARITY * is_negative(sentence.text)] for sentence in sentences], dtype=np.float32)
+    return np.array([_PARITY * is_negative(sentence.text) for sentence in sentences], dtype=np.float32).reshape(-1, 1)

@@ -5,7 +5,7 @@ The idea: the things named are linked (`kg.linking`) and replaced by what kind o
 
     "Fluconazole slows the clearance of warfarin."   becomes   "drug A slows the clearance of drug B."
 
-and what is left is the wording of a relation, which a reader (`engine.reading`) knows from exemplars: the phrase
+and what is left is the wording of a relation, which a reader (`kg.reading`) knows from exemplars: the phrase
 templates of the graph's schema, the wordings a domain gives, and sentences with their triple. Where a relation's
 objects are few and said rather than named ("expectant mothers should stay off drug A"), the wording has one argument.
 The kinds of thing that a relation joins count too. Nothing here is about one domain, and nothing here decides what is
@@ -29,8 +29,8 @@ from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
 from rdflib.term import Node
 
 from engine.claim import Candidate
-from engine.reading import Exemplar, Masked, NearestReader, Reader, Reading
 from kg.errors import LimitError
+from kg.reading import Exemplar, Masked, NearestReader, Reader, Reading
 from kg.terms import Triple
 from kg.verbalise import relation_phrases
 

@@ -10,9 +10,9 @@ from rdflib import RDF, URIRef
 
 from engine import ClaimFormer
 from engine.fusion import ProbeReader, resolve_encoder
-from engine.reading import Exemplar, Masked, Reading
 from kg.errors import StoreError
 from kg.linking import LabelIndex
+from kg.reading import Exemplar, Masked, Reading
 from kg.wordings import Wording
 from tests.family import EX, family
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rdflib import URIRef
 
-from engine.reading import Exemplar, Masked, NearestReader, Reading, is_negative
+from kg.reading import Exemplar, Masked, NearestReader, Reading, is_negative
 
 TREATS, HARMS = (URIRef(f"https://example.org/{name}") for name in ("treats", "harms"))
 

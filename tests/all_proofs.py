@@ -16,7 +16,7 @@ from tests.naive import Facts, solutions
 
 
 class Written(NamedTuple):
-    """A proof as nested values: the conclusion, the rule's IRI (None for an asserted triple), proofs of the premises."""
+    """A proof as nested values: the conclusion, the rule's IRI (None if asserted), proofs of the premises."""
 
     conclusion: Triple | None
     rule: URIRef | None

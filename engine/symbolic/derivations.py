@@ -35,11 +35,14 @@ from kg.errors import NotEntailedError
 if TYPE_CHECKING:
     from engine.symbolic.closure import Closure
 
-__all__ = ["ANCESTORS", "Backward", "Derivations", "Justification", "Target", "derivations_of"]
+__all__ = ["ANCESTORS", "Backward", "Derivations", "Justification", "Path", "Target", "derivations_of"]
 
 Array = NDArray[np.int64]
 Target = Sequence[Node] | Violation
 """What can be proved: a triple of the closure, or a violation."""
+
+Path = frozenset[Ids]
+"""Nodes above a node on the way from a conclusion down to it."""
 
 ANCESTORS = Budget(triples=200_000, substitutions=1_000_000)
 """The default limits: ancestors, and rule instances that conclude them (about a gigabyte)."""
@@ -107,6 +110,11 @@ class Derivations:
             for found in self.justifications.values()
         ]
         return dict(zip(number, components(edges), strict=True))
+
+    def below(self, path: Path, node: Ids, premise: Ids) -> Path:
+        """What of a path and its last node a premise of that node can follow from: what is in the premise's cycle."""
+        part = self.components
+        return path | {node} if part[node] == part[premise] else frozenset()
 
 
 def derivations_of(closure: Closure, *targets: Target, budget: Budget | None = None) -> Derivations:

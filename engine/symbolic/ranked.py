@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
-from engine.symbolic.derivations import Derivations, Justification, Target, derivations_of
+from engine.symbolic.derivations import Derivations, Justification, Path, Target, derivations_of
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.justify import Ids, written
 from engine.symbolic.proof import Proof
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Measure", "Proofs", "Ranking", "Size", "Tree", "best_trees", "proof_of", "proofs_of", "shortest_proof"]
 
 Cost: TypeAlias = tuple[float, ...]
-Path: TypeAlias = frozenset[Ids]
+T = TypeVar("T")
 WORK = 1_000_000
 """Rule instances that the streams of one triple may try: about ten seconds."""
 
@@ -154,8 +154,25 @@ class _Leaves(dict[Ids, Tree]):
 
 # ------------------------------------------------------------------------------------------------- all proofs
 
-Fetch: TypeAlias = Generator["tuple[_Stream, int]", "Tree | None", "Tree | None"]
-"""A computation that asks for trees of other streams, and ends with a tree or None."""
+Task: TypeAlias = Generator["Task[Any]", Any, T]
+"""A computation that yields tasks, is sent their results, and ends with its own."""
+
+
+def drive(task: Task[T]) -> T:
+    """Run a task and all it asks for with a stack of their own, because proofs may be deeper than Python's."""
+    stack: list[Task[Any]] = [task]
+    answer: Any = None
+    while True:
+        try:
+            wanted = stack[-1].send(answer)
+        except StopIteration as done:
+            stack.pop()
+            answer = done.value
+            if not stack:
+                return cast(T, answer)
+        else:
+            stack.append(wanted)
+            answer = None
 
 
 class OutOfWork(Exception):  # noqa: N818  # a signal inside this module, turned into a marked result
@@ -184,7 +201,7 @@ class Ranking:
         """
         root = self.stream(node, frozenset())
         for index in count():
-            tree = _drive(root, index)
+            tree = drive(root.fetch(index))
             if tree is None:
                 return
             yield tree
@@ -195,11 +212,6 @@ class Ranking:
         if found is None:
             found = self._streams[node, path] = _Stream(self, node, path)
         return found
-
-    def below(self, path: Path, node: Ids, premise: Ids) -> Path:
-        """What of a path and its last node is in the cycle of a premise."""
-        part = self.derivations.components
-        return path | {node} if part[node] == part[premise] else frozenset()
 
 
 @dataclass(slots=True)
@@ -230,7 +242,7 @@ class _Stream:
     def _push(self, cost: Cost, item: Tree | _Candidate) -> None:
         heapq.heappush(self._heap, (cost, next(self.ranking.ticket), item))
 
-    def fetch(self, index: int) -> Fetch:
+    def fetch(self, index: int) -> Task[Tree | None]:
         """The tree at an index, None where there are fewer."""
         while len(self.found) <= index and self._heap:
             cost, _, item = heapq.heappop(self._heap)
@@ -243,15 +255,15 @@ class _Stream:
                 self._push_successors(item, cost)
         return self.found[index] if index < len(self.found) else None
 
-    def _resolve(self, item: _Candidate) -> Generator[tuple[_Stream, int], Tree | None, None]:
+    def _resolve(self, item: _Candidate) -> Task[None]:
         """Ask for the trees of a candidate and let it wait again, now under its cost."""
         ranking, trees = self.ranking, []
         ranking.work -= 1
         if ranking.work < 0:
             raise OutOfWork
         for premise, index in zip(item.step.premises, item.indices, strict=True):
-            path = None if item.step.reads_asserted else ranking.below(self.path, self.node, premise)
-            tree = yield ranking.stream(premise, path), index
+            path = None if item.step.reads_asserted else ranking.derivations.below(self.path, self.node, premise)
+            tree = yield ranking.stream(premise, path).fetch(index)
             if tree is None:
                 return
             trees.append(tree)
@@ -264,21 +276,6 @@ class _Stream:
         for at in range(last, len(item.indices)):
             indices = (*item.indices[:at], item.indices[at] + 1, *item.indices[at + 1 :])
             self._push(cost, _Candidate(item.step, indices))
-
-
-def _drive(stream: _Stream, index: int) -> Tree | None:
-    """Run a fetch and all it asks for, with a stack of its own, because proofs may be deeper than Python's."""
-    stack = [stream.fetch(index)]
-    answer: Tree | None = None
-    while stack:
-        try:
-            wanted, at = stack[-1].send(answer)
-            answer = None
-            stack.append(wanted.fetch(at))
-        except StopIteration as done:
-            stack.pop()
-            answer = done.value
-    return answer
 
 
 class Proofs(Iterator[Proof]):

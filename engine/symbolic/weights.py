@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from itertools import islice
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 from rdflib import URIRef
 from rdflib.term import Node
@@ -26,7 +26,7 @@ from engine.symbolic.rules import Rule
 from engine.symbolic.semiring import MAX_PRODUCT, AddProduct, MaxProduct, Semiring, TopProofs
 from kg.errors import ConfigError
 
-__all__ = ["AcyclicSum", "RuleWeights", "Weighed", "Weights", "weigh"]
+__all__ = ["AcyclicSum", "ByWeight", "RuleWeights", "Sum", "Weighed", "Weights", "asserted_ids", "weigh"]
 
 V = TypeVar("V")
 RuleWeights = Mapping[Rule, Any] | Mapping[URIRef, Any]
@@ -177,13 +177,22 @@ class Weights(Generic[V]):
         self._default = semiring.lift(default)
         self._leaves: dict[Ids, V] = {}
         for triple, weight in weights.items():
-            self._leaves[_asserted(closure, triple)] = semiring.lift(weight)
+            self._leaves[asserted_ids(closure, triple)] = semiring.lift(weight)
         self._given: Mapping[Any, Any] = rule_weights
         known = {name for rule in closure.rules for name in (rule, rule.iri)}
         for name in self._given:
             if name not in known:
                 raise ConfigError(f"Expected weights of rules of the closure, or of their IRIs (got {name})")
         self._rules: dict[int, V] = {}
+
+    @property
+    def zero(self) -> V:
+        """The weight of what does not follow."""
+        return self.semiring.zero
+
+    def plus(self, a: V, b: V) -> V:
+        """The weight of two proofs of one triple."""
+        return self.semiring.plus(a, b)
 
     def leaf(self, node: Ids) -> V:
         """The weight of an asserted triple."""
@@ -205,7 +214,8 @@ class Weights(Generic[V]):
         return value
 
 
-def _asserted(closure: Closure, triple: Sequence[Node]) -> Ids:
+def asserted_ids(closure: Closure, triple: Sequence[Node]) -> Ids:
+    """The ids of an asserted triple. Raises ConfigError where it is not asserted."""
     ids = closure.graph.encode(triple)
     if ids is None or not closure.graph.asserted.contains(*ids):
         wanted = "Expected weights of asserted triples; assert the triple first"
@@ -264,10 +274,27 @@ def _fixpoint(derivations: Derivations, weights: Weights[V]) -> tuple[dict[Ids, 
     return values, {}
 
 
+class Sum(Protocol[V]):
+    """What a sum over proofs is made of: the weights of asserted triples and of rule applications."""
+
+    @property
+    def zero(self) -> V:
+        """The sum of no proofs."""
+
+    def plus(self, a: V, b: V) -> V:
+        """The sum of two sums."""
+
+    def leaf(self, node: Ids) -> V:
+        """The weight of an asserted triple."""
+
+    def product(self, step: Justification, premises: Iterable[V]) -> V:
+        """The weight of a rule application on premises of some weights."""
+
+
 class AcyclicSum(Generic[V]):
     """The sum over well-founded proofs, triple by triple, in any semiring."""
 
-    def __init__(self, derivations: Derivations, weights: Weights[V]) -> None:
+    def __init__(self, derivations: Derivations, weights: Sum[V]) -> None:
         self.derivations, self.weights = derivations, weights
         self._work = 0
         self._known: dict[tuple[Ids, Path], V] = {}
@@ -286,8 +313,8 @@ class AcyclicSum(Generic[V]):
 
     def _sum(self, node: Ids, path: Path) -> Task[V]:
         """The sum over the proofs in which no triple of a path occurs."""
-        semiring, derivations = self.weights.semiring, self.derivations
-        total = self.weights.leaf(node) if node in derivations.asserted else semiring.zero
+        weights, derivations = self.weights, self.derivations
+        total = weights.leaf(node) if node in derivations.asserted else weights.zero
         for step in derivations.justifications[node]:
             if not path.isdisjoint(step.premises):
                 continue
@@ -297,13 +324,13 @@ class AcyclicSum(Generic[V]):
             parts: list[V] = []
             for premise in step.premises:
                 if step.reads_asserted:
-                    parts.append(self.weights.leaf(premise))
+                    parts.append(weights.leaf(premise))
                     continue
                 key = (premise, derivations.below(path, node, premise))
                 if key not in self._known:
                     yield self._sum(*key)
                 parts.append(self._known[key])
-            total = semiring.plus(total, self.weights.product(step, parts))
+            total = weights.plus(total, weights.product(step, parts))
         self._known[node, path] = total
         return total
 

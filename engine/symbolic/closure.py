@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ from kg.dictionary import Dictionary
 from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple, term_key
+
+if TYPE_CHECKING:
+    from engine.symbolic.derivations import Backward
+    from engine.symbolic.ranked import Proofs
 
 __all__ = ["Closure", "Statistics", "close", "materialise", "violations_of"]
 
@@ -123,17 +127,45 @@ class Closure:
         """The violations as numbers of constraints and ids, to compare with those of a world."""
         return frozenset(item.match for item in self._broken)
 
-    def proof(self, triple: Sequence[Node]) -> Proof:
-        """The proof of a triple of the closure.
+    def proof(self, triple: Sequence[Node], *, shortest: bool = False) -> Proof:
+        """The proof of a triple of the closure: the one found first, or the shortest one.
+
+        Args:
+            shortest: the one with the fewest rule applications, for which all ways to derive the triple are compared.
 
         Raises:
             NotEntailedError: the triple is not in the closure.
+            BudgetError: there are too many ways to compare (see `derivations.ANCESTORS`).
         """
+        if shortest:
+            from engine.symbolic.ranked import shortest_proof
+
+            return shortest_proof(self, triple)
         ids = self.graph.encode(triple)
         if ids is None or not self.prover.holds(ids):
             text = " ".join(map(str, triple))
             raise NotEntailedError(f"Expected a triple of the closure, which has a proof (got {text})")
         return self.prover.prove(ids)
+
+    def proofs(self, target: Sequence[Node] | Violation, limit: int | None = None) -> Proofs:
+        """All well-founded proofs of a triple or a violation, smallest first, each found when it is asked for.
+
+        Args:
+            limit: how many at most; there can be exponentially many.
+
+        Raises:
+            NotEntailedError: the triple is not in the closure.
+        """
+        from engine.symbolic.ranked import proofs_of
+
+        return proofs_of(self, target, limit)
+
+    @cached_property
+    def backward(self) -> Backward:
+        """The rules as they run from conclusions to bodies."""
+        from engine.symbolic.derivations import Backward
+
+        return Backward(self)
 
     def disputes(self, proof: Proof) -> tuple[Violation, ...]:
         """The violations whose proof shares an asserted triple with a proof, schema triples left out.

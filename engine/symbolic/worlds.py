@@ -18,15 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.symbolic.application import HeadRows, early_filters, expand_atom, finish_body, head_rows
+from engine.symbolic.clashes import Clashes
 from engine.symbolic.compile import CompiledRule, Program
-from engine.symbolic.constraints import Broken, broken
+from engine.symbolic.constraints import Match
 from engine.symbolic.fixpoint import Budget, Exhausted, Spending, next_round, readers_of
 from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, bind_wild, evaluate, without_match
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
 
-__all__ = ["Worlds"]
+__all__ = ["Overrun", "Worlds"]
 
 Array = NDArray[np.int64]
+
+
+class Overrun(Exhausted):
+    """Some worlds have more triples than the budget of one; `worlds` has their numbers."""
+
+    def __init__(self, message: str, worlds: Array) -> None:
+        super().__init__(message)
+        self.worlds = worlds
 
 
 class Worlds:
@@ -53,13 +62,14 @@ class Worlds:
         for predicate in sorted(set(claims[:, 1].tolist())):
             worlds = np.flatnonzero(claims[:, 1] == predicate)
             self._add(HeadRows(predicate, claims[worlds, 0], claims[worlds, 2], worlds), ASSERTED)
-        self._asserted = len(self.store)
+        self._asserted, self._num_worlds = len(self.store), len(claims)
 
-    def run(self) -> list[Broken]:
-        """Close every world; the matches of constraints that use a row of a world.
+    def run(self, known: frozenset[Match] = frozenset()) -> Clashes:
+        """Close every world; the matches of constraints that use a row of a world and are not known.
 
         Raises:
-            Exhausted: a limit of the budget was reached.
+            Overrun: single worlds are over the budget of triples.
+            Exhausted: another limit of the budget was reached by all worlds together.
         """
         for rules in self.strata:
             for rule in rules:
@@ -68,12 +78,11 @@ class Worlds:
                     self._set_aside_lost(rule, negation)
             self._close(rules)
         self._set_aside_late()
-        return [
-            found
-            for constraint in self.program.constraints
-            for bindings in self._substitutions(constraint, *self._ends(constraint), [0] * len(constraint.body))
-            for found in broken(constraint, bindings, self.program)
-        ]
+        clashes = Clashes(self.program, known)
+        for constraint in self.program.constraints:
+            for bindings in self._substitutions(constraint, *self._ends(constraint), [0] * len(constraint.body)):
+                clashes.add(constraint, bindings)
+        return clashes
 
     def _close(self, rules: Sequence[CompiledRule]) -> None:
         for rule in rules:
@@ -95,7 +104,7 @@ class Worlds:
         if seen == ends:
             return []
         self._step += 1
-        self._spending.check(len(self.store) - self._asserted)
+        self._check_budget()
         grown: dict[Key, None] = {}
         for bindings in self._substitutions(rule, relations, ends, seen):
             for rows in head_rows(rule, bindings, self.program):
@@ -103,24 +112,25 @@ class Worlds:
         seen[:] = ends
         return list(grown)
 
+    def _check_budget(self) -> None:
+        """Raises `Exhausted` where a limit is reached; the limit of triples is one for each world."""
+        limit, inferred = self._spending.budget.triples, len(self.store) - self._asserted
+        if limit is not None and inferred > limit:
+            counts = np.zeros(self._num_worlds, dtype=np.int64)
+            for _, relation in self.store:
+                worlds = relation.s[relation.size_before(1) :] >> 32
+                counts += np.bincount(worlds, minlength=self._num_worlds)
+            if counts.max() > limit:
+                raise Overrun(f"more than {limit} triples were inferred", np.flatnonzero(counts > limit))
+            inferred = int(counts.max())
+        self._spending.check(inferred)
+
     def _add(self, rows: HeadRows, rule: int) -> list[Key]:
         """Add rows to their worlds, but for those that hold in every world already."""
         assert rows.world is not None
-        new = self._is_new(rows)
+        new = ~self.base.holds(rows.predicate, rows.s, rows.o)
         world = rows.world[new] << 32
         return self.store.add(rows.predicate, world | rows.s[new], world | rows.o[new], rule=rule, step=self._step)
-
-    def _is_new(self, rows: HeadRows) -> NDArray[np.bool_]:
-        if rows.predicate != self.base.type_id:
-            relation = self.base.get((rows.predicate, -1))
-            return np.ones(len(rows.s), dtype=bool) if relation is None else relation.rows(rows.s, rows.o) < 0
-        new = np.ones(len(rows.s), dtype=bool)
-        for cls in sorted(set(rows.o.tolist())):
-            relation = self.base.get((rows.predicate, cls))
-            if relation is not None:
-                at = np.flatnonzero(rows.o == cls)
-                new[at] = relation.rows(rows.s[at], rows.o[at]) < 0
-        return new
 
     def _ends(self, rule: CompiledRule) -> tuple[list[Relation | None], list[int]]:
         relations = [self.store.get(key) for key in rule.keys]

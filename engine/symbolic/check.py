@@ -6,8 +6,9 @@ of severity `sh:Violation` that M has not; *unproven* if neither; *unknown* wher
 A chunk of claims is decided by columns: their terms become ids, one look at each relation tells which claims are in M,
 one at the terms which are unknown. Each of the others is a world of its own, equal ones together, and all worlds of
 the chunk are closed together, continued from M (`worlds`). Claims are additions, so without NOT nothing of M is taken
-back. Where a claim does more than add, by making a NOT fail that M rests on or by changing the schema, its world is
-closed afresh from the asserted triples and the claim; the verdict is always the one a fresh closure gives.
+back. Where a claim makes a NOT fail that M rests on, its world is continued from what of M does not rest on it
+(`revision`); where it changes the schema, or more of M than can be told, the graph is closed afresh with the claim. The
+verdict is always the one a fresh closure gives.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from engine.symbolic.judgement import Judgement, Reason, Status
 from engine.symbolic.justify import Prover, WorldProver
 from engine.symbolic.overlay import Overlay
 from engine.symbolic.relation import Key
+from engine.symbolic.revision import Revision, resting_on
 from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Overrun, Worlds
 from kg.dictionary import IRI, LITERAL
@@ -42,6 +44,9 @@ __all__ = ["CHUNK", "Judgement", "Reason", "Status", "check", "check_ids", "chec
 
 CHUNK = 32768
 """Claims decided together: enough to spread the cost of a rule application, few enough to bound memory."""
+
+_REVISED_ROWS = 4_000_000
+"""Rows that may be inferred again at a time, all worlds together: about 200 MB with their indexes."""
 
 Array = NDArray[np.int64]
 _Terms = Sequence[Sequence[Node]]  # subjects, predicates, objects of claims
@@ -264,27 +269,46 @@ class _Checker:
         self.program = program
         return True
 
-    def _continue(self, ids: Array, at: Array, batch: _Batch) -> None:
+    def _continue(self, ids: Array, at: Array, batch: _Batch, revision: Revision | None = None) -> None:
         """Decide the claims at some positions in worlds, but for those that have to be closed afresh."""
         if not len(at):
             return
-        worlds = Worlds(self.base, self.program, self.strata, ids[at], self.budget)
+        worlds = Worlds(self.base, self.program, self.strata, ids[at], self.budget, revision=revision)
         try:
             clashes = worlds.run(self.closure.matches)
         except Exhausted as stop:
-            if len(at) == 1:
+            if len(at) > 1:
+                for part in _parts(at, stop):
+                    self._continue(ids, part, batch, revision)
+            elif revision is None:
                 batch.unknown(at, Reason.BUDGET, str(stop))
-                return
-            for part in _parts(at, stop):
-                self._continue(ids, part, batch)
             return
+        lost = set().union(*worlds.lost.values())
         status = np.full(len(at), _UNPROVEN, dtype=np.uint8)
         status[clashes.worlds(Severity.VIOLATION)] = _CONTRADICTED
-        status[list(worlds.set_aside)] = _OPEN
+        status[list(worlds.set_aside | lost)] = _OPEN
         batch.status[at] = status
-        evidence = _Evidence(self.closure, worlds, clashes)
-        for world in sorted(set(clashes.worlds().tolist()) - worlds.set_aside):
+        evidence = _Evidence(self._prover(revision), worlds, clashes)
+        for world in sorted(set(clashes.worlds().tolist()) - worlds.set_aside - lost):
             batch.violations[int(at[world])] = partial(evidence.violations, world)
+        if revision is None:
+            self._revise(ids, at[sorted(lost - worlds.set_aside)], batch, worlds.lost)
+
+    def _revise(self, ids: Array, at: Array, batch: _Batch, lost: Iterable[CompiledRule]) -> None:
+        """Continue the claims at some positions from the closure without what may rest on the NOT of some rules."""
+        keys = resting_on(lost, self.program) if len(at) else None
+        if keys is None:
+            return
+        revision = Revision(self.base, self.program, keys)
+        step = max(1, _REVISED_ROWS // (revision.left_out + 1))
+        for start in range(0, len(at), step):
+            self._continue(ids, at[start : start + step], batch, revision)
+
+    def _prover(self, revision: Revision | None) -> Prover:
+        """Proves what holds in every world."""
+        if revision is None:
+            return self.closure.prover
+        return Prover(self.closure.graph, revision.store, self.program)
 
     def _alone(self, ids: Array, at: int, batch: _Batch) -> None:
         """Decide a claim by a fresh closure of the asserted triples and the claim."""
@@ -326,14 +350,14 @@ class _Checker:
 class _Evidence:
     """What the violations of the worlds of a chunk are made from."""
 
-    closure: Closure
+    prover: Prover
     worlds: Worlds
     clashes: Clashes
 
     def violations(self, world: int) -> tuple[Violation, ...]:
         """The violations of one world that the closure has not, worst first."""
-        prover = WorldProver(self.closure.prover, self.worlds.store, self.worlds.program, world)
-        return violations_in_order(self.clashes.of(world), self.closure.graph, prover)
+        prover = WorldProver(self.prover, self.worlds.store, self.worlds.program, world)
+        return violations_in_order(self.clashes.of(world), self.prover.graph, prover)
 
 
 def _parts(at: Array, stop: Exhausted) -> list[Array]:

@@ -26,10 +26,11 @@ class Clashes:
     Args:
         program: of the worlds.
         known: the matches of the closure.
+        revised: whether rows of a world may be rows of the closure too.
     """
 
-    def __init__(self, program: Program, known: frozenset[Match]) -> None:
-        self._program, self._known = program, known
+    def __init__(self, program: Program, known: frozenset[Match], *, revised: bool = False) -> None:
+        self._program, self._known, self._revised = program, known, revised
         self._known_numbers = {number for number, _ in known}
         self._tables: list[tuple[CompiledRule, Bindings]] = []
 
@@ -60,9 +61,11 @@ class Clashes:
         return in_order(found)
 
     def _may_be_known(self, constraint: CompiledRule) -> bool:
-        """Whether a match may equal one of the closure: only where it does not tell every row that was used."""
+        """Whether a match may equal one of the closure: not where it tells every row that was used."""
         if self._program.number_of(constraint.rule) not in self._known_numbers:
             return False
+        if self._revised:
+            return True
         variables = {*constraint.values, *(variable for atom in constraint.body for variable in atom.variables)}
         return bool(constraint.assignments) or any(str(variable).startswith(UNNAMED) for variable in variables)
 

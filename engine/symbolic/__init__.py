@@ -3,7 +3,7 @@
 Importing this loads no torch; numba is loaded by the first closure.
 """
 
-from engine.symbolic.check import Judgement, Reason, Status, check
+from engine.symbolic.check import Judgement, Reason, Status, check, check_ids, check_stream
 from engine.symbolic.closure import Closure, Statistics, materialise
 from engine.symbolic.constraints import AuditResult, Violation, audit
 from engine.symbolic.derivations import Derivations, derivations_of
@@ -43,6 +43,8 @@ __all__ = [
     "audit",
     "builtin_rules",
     "check",
+    "check_ids",
+    "check_stream",
     "derivations_of",
     "load_rules",
     "materialise",

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from rdflib.term import Node
 from engine.symbolic.application import early_filters, finish_body
 from engine.symbolic.builtins import check_functions
 from engine.symbolic.compile import CompiledRule, Program
-from engine.symbolic.constraints import Broken, Violation, broken, in_order, violation_of
+from engine.symbolic.constraints import Broken, Match, Violation, broken, in_order, violation_of
 from engine.symbolic.fixpoint import Budget, Fixpoint
 from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
@@ -123,7 +123,7 @@ class Closure:
         return found
 
     @cached_property
-    def matches(self) -> frozenset[object]:
+    def matches(self) -> frozenset[Match]:
         """The violations as numbers of constraints and ids, to compare with those of a world."""
         return frozenset(item.match for item in self._broken)
 
@@ -193,6 +193,17 @@ class Closure:
     def entails(self, triple: Sequence[Node]) -> bool:
         """Whether the triple is asserted or inferred."""
         return self.graph.contains(triple)
+
+    def entails_ids(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which triples of ids are asserted or inferred; shape (num_triples, 3) in, (num_triples,) out."""
+        found = np.zeros(len(ids), dtype=bool)
+        order = np.argsort(ids[:, 1], kind="stable")
+        predicates = ids[order, 1]
+        starts = np.flatnonzero(np.r_[True, predicates[1:] != predicates[:-1]]) if len(ids) else ()
+        for start, end in pairwise((*starts, len(ids))):
+            at = order[start:end]
+            found[at] = self.state.store.holds(int(predicates[start]), ids[at, 0], ids[at, 2])
+        return found
 
     @cached_property
     def statistics(self) -> Statistics:

@@ -13,20 +13,20 @@ from engine.symbolic.ranked import Proofs
 from engine.symbolic.replay import ReplayError, replay
 from engine.symbolic.rules import Constraint, Rule, RuleSet, Severity
 from engine.symbolic.rulesets import builtin_rules
-from engine.symbolic.semiring import ADD_PRODUCT, BOOLEAN, MAX_PRODUCT, Semiring, TopProofs
+from engine.symbolic.semiring import AddProduct, Boolean, MaxProduct, Semiring, TopProofs
 from engine.symbolic.srl import load_rules, parse_rules, ruleset_text
 from engine.symbolic.weights import Weighed, weigh
 
 __all__ = [
-    "ADD_PRODUCT",
+    "AddProduct",
     "AuditResult",
-    "BOOLEAN",
+    "Boolean",
     "Budget",
     "Closure",
     "Constraint",
     "Derivations",
     "Judgement",
-    "MAX_PRODUCT",
+    "MaxProduct",
     "Proof",
     "Proofs",
     "Reason",

@@ -7,6 +7,7 @@ from engine.symbolic.check import Judgement, Reason, Status, check
 from engine.symbolic.closure import Closure, Statistics, materialise
 from engine.symbolic.constraints import AuditResult, Violation, audit
 from engine.symbolic.fixpoint import Budget
+from engine.symbolic.imports import rules_of
 from engine.symbolic.proof import Proof
 from engine.symbolic.replay import ReplayError, replay
 from engine.symbolic.rules import Constraint, Rule, RuleSet, Severity
@@ -35,5 +36,6 @@ __all__ = [
     "materialise",
     "parse_rules",
     "replay",
+    "rules_of",
     "ruleset_text",
 ]

@@ -1,4 +1,4 @@
-"""SHACL-AF rules of a graph -> rules: targets, node expressions, conditions, queries, refusals, and pySHACL beside it."""
+"""SHACL-AF rules of a graph -> rules: targets, node expressions, conditions, queries, refusals; pySHACL beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rdflib import Graph, URIRef
+from rdflib.term import Node
 
 from engine.symbolic import materialise, parse_rules, rules_of, ruleset_text
 from kg import KnowledgeGraph, load_graph
@@ -52,40 +53,39 @@ CASES = {
     "constants": triple_rule(":x", ":says", '"hello"@en'),
     "path": triple_rule("sh:this", ":far", "[ sh:path ( :p [ sh:inversePath :q ] ) ]"),
     "alternative": triple_rule("sh:this", ":near", "[ sh:path [ sh:alternativePath ( :p :q ) ] ]"),
-    "inverse of a sequence": triple_rule("sh:this", ":back", "[ sh:path [ sh:inversePath ( :p :q ) ] ]"),
-    "nodes": triple_rule("[ sh:path :p ]", ":knows", "[ sh:nodes [ sh:path :p ] ; sh:path :p ]"),
     "union": triple_rule("sh:this", ":either", "[ sh:union ( [ sh:path :p ] [ sh:path :q ] :u ) ]"),
-    "filter": triple_rule("sh:this", ":b", "[ sh:filterShape [ sh:class :B ] ; sh:nodes [ sh:path :p ] ]"),
     "target node": triple_rule("sh:this", ":seen", "[ sh:path :p ]", "sh:targetNode :b"),
     "subjects": triple_rule("sh:this", ":seen", ":x", "sh:targetSubjectsOf :q"),
     "objects": triple_rule("sh:this", ":seen", ":x", "sh:targetObjectsOf :in"),
     "several targets": triple_rule("sh:this", ":seen", ":x", "sh:targetClass :B ; sh:targetNode :d"),
     "implicit class": triple_rule("sh:this", ":seen", ":x", "a rdfs:Class") + " :e a :S .",
-    "condition on class": triple_rule("sh:this", ":z", ":x", more="; sh:condition [ sh:class :Z ]"),
+    "condition on class": triple_rule("sh:this", ":z", ":x", more="; sh:condition [ a sh:NodeShape ; sh:class :Z ]"),
     "condition on a property": triple_rule(
-        "sh:this", ":z", ":x", more="; sh:condition [ sh:property [ sh:path :p ; sh:minCount 1 ] ]"
+        "sh:this", ":z", ":x", more="; sh:condition [ a sh:NodeShape ; sh:property [ sh:path :p ; sh:minCount 1 ] ]"
     ),
     "condition that nothing is there": triple_rule(
-        "sh:this", ":z", ":x", more="; sh:condition [ sh:property [ sh:path :p ; sh:maxCount 0 ] ]"
+        "sh:this", ":z", ":x", more="; sh:condition [ a sh:NodeShape ; sh:property [ sh:path :p ; sh:maxCount 0 ] ]"
     ),
     "condition on all values": triple_rule(
         "sh:this",
         ":z",
         ":x",
-        more="; sh:condition [ sh:property [ sh:path :age ; sh:datatype xsd:integer ; sh:maxInclusive 18 ] ]",
+        more="; sh:condition [ a sh:NodeShape ; "
+        "sh:property [ sh:path :age ; sh:datatype xsd:integer ; sh:maxInclusive 18 ] ]",
     ),
     "condition on one value": triple_rule(
-        "sh:this", ":z", ":x", more="; sh:condition [ sh:property [ sh:path :p ; sh:hasValue :c ] ]"
+        "sh:this", ":z", ":x", more="; sh:condition [ a sh:NodeShape ; sh:property [ sh:path :p ; sh:hasValue :c ] ]"
     ),
     "two conditions": triple_rule(
         "sh:this",
         ":z",
         ":x",
-        more="; sh:condition [ sh:nodeKind sh:IRI ] , [ sh:in ( :a :b ) ; sh:and ( [ sh:class :A ] [ sh:node :N ] ) ]",
+        more="; sh:condition [ a sh:NodeShape ; sh:nodeKind sh:IRI ] , [ a sh:NodeShape ; sh:in ( :a :b ) ; "
+        "sh:and ( [ a sh:NodeShape ; sh:class :A ] [ a sh:NodeShape ; sh:node :N ] ) ]",
     )
-    + " :N sh:property [ sh:path :in ; sh:nodeKind sh:BlankNodeOrIRI ; sh:in ( :u :v ) ] .",
+    + " :N a sh:NodeShape ; sh:property [ sh:path :in ; sh:nodeKind sh:BlankNodeOrIRI ; sh:in ( :u :v ) ] .",
     "query": SPARQL % "CONSTRUCT { $this ex:older ?y . ?y ex:younger $this } WHERE { $this ex:p ?y . ?y ex:age ?n "
-    "FILTER(?n > 20) }",
+    "FILTER(isNUMERIC(?n) && ?n > 20) }",
     "query with a filter before its variable": SPARQL
     % "CONSTRUCT { ?this ex:old ?n } WHERE { FILTER(?n < 20) ?this ex:age ?n . BIND(?n + 1 AS ?m) }",
     "query with not exists": SPARQL
@@ -97,7 +97,26 @@ CASES = {
     + " :T a sh:NodeShape ; sh:targetClass :B ; sh:rule [ a sh:TripleRule ; sh:subject sh:this ; sh:order 2 ;"
     " sh:predicate rdf:type ; sh:object :C ] .",
     "deactivated": triple_rule("sh:this", "rdf:type", ":B", more="; sh:deactivated true"),
-    "shape deactivated": triple_rule("sh:this", "rdf:type", ":B", "sh:targetClass :A ; sh:deactivated true"),
+}
+
+
+APART: dict[str, tuple[str, set[str]]] = {
+    "inverse of a sequence": (
+        triple_rule("sh:this", ":back", "[ sh:path [ sh:inversePath ( :p :q ) ] ]"),
+        {":a :back :a", ":c :back :b"},
+    ),  # pySHACL does not turn the order of the steps round
+    "nodes": (
+        triple_rule("[ sh:path :p ]", ":knows", "[ sh:nodes [ sh:path :p ] ; sh:path :p ]"),
+        {":b :knows :d", ":c :knows :d"},
+    ),  # pySHACL starts at the focus node
+    "filter": (
+        triple_rule("sh:this", ":b", "[ sh:filterShape [ a sh:NodeShape ; sh:class :B ] ; sh:nodes [ sh:path :p ] ]"),
+        {":a :b :b"},
+    ),  # pySHACL 0.40 raises on it
+    "shape deactivated": (
+        triple_rule("sh:this", "rdf:type", ":B", "sh:targetClass :A ; sh:deactivated true"),
+        set(),
+    ),  # pySHACL applies the rules of deactivated shapes
 }
 
 
@@ -117,7 +136,13 @@ def test_rules_infer_what_pyshacl_infers(tmp_path: Path, name: str) -> None:
     assert bool(mine) == ("deactivated" not in name)
 
 
-def _stated(triple: tuple[object, object, object], asserted: set[tuple[object, object, object]]) -> bool:
+@pytest.mark.parametrize("name", APART)
+def test_rules_infer_what_the_note_says_where_pyshacl_differs(tmp_path: Path, name: str) -> None:
+    text, expected = APART[name]
+    assert inferred(tmp_path, text) == expected
+
+
+def _stated(triple: tuple[Node, Node, Node], asserted: set[tuple[Node, Node, Node]]) -> bool:
     """Whether a triple was there before; blank nodes of shapes are told by their predicate."""
     return (
         triple in asserted
@@ -133,9 +158,9 @@ def test_order_orders_the_rules(tmp_path: Path) -> None:
     assert [rule.name for rule in rules_of(graph_of(tmp_path, text))] == ["r2", "r3", "r1"]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *APART])
 def test_imported_rules_print_as_sparql_rl_and_parse_back_equal(tmp_path: Path, name: str) -> None:
-    rules = rules_of(graph_of(tmp_path, CASES[name]))
+    rules = rules_of(graph_of(tmp_path, CASES[name] if name in CASES else APART[name][0]))
     assert bool(rules) == ("deactivated" not in name)
     assert parse_rules(ruleset_text(rules)) == rules
 
@@ -161,18 +186,27 @@ def test_a_shape_without_target_is_said_to_apply_to_nothing(tmp_path: Path, capl
         (triple_rule("sh:this", ":p", "[ :function ( sh:this ) ]"), UnsupportedRuleError, ":function"),
         (triple_rule("sh:this", ":p", ":x", "sh:target [ ]"), UnsupportedRuleError, "sh:target"),
         (
-            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ sh:pattern 'a' ]"),
+            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ a sh:NodeShape ; sh:pattern 'a' ]"),
             UnsupportedRuleError,
             "sh:pattern",
         ),
-        (triple_rule("sh:this", ":p", ":x", more="; sh:condition [ sh:or () ]"), UnsupportedRuleError, "sh:or"),
         (
-            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ sh:closed true ]"),
+            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ a sh:NodeShape ; sh:or () ]"),
+            UnsupportedRuleError,
+            "sh:or",
+        ),
+        (
+            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ a sh:NodeShape ; sh:closed true ]"),
             UnsupportedRuleError,
             "sh:closed",
         ),
         (
-            triple_rule("sh:this", ":p", ":x", more="; sh:condition [ sh:property [ sh:path :p ; sh:minCount 2 ] ]"),
+            triple_rule(
+                "sh:this",
+                ":p",
+                ":x",
+                more="; sh:condition [ a sh:NodeShape ; sh:property [ sh:path :p ; sh:minCount 2 ] ]",
+            ),
             UnsupportedRuleError,
             "sh:minCount 1",
         ),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rdflib import RDF, BNode, Literal, Namespace, URIRef, Variable
 from rdflib.term import Node
 
+from engine.symbolic.functions import FUNCTIONS, effective_boolean
 from engine.symbolic.imports.body import operand
 from engine.symbolic.imports.statements import Statements
 from engine.symbolic.rules import Atom, BodyElement, Call, Constant, Expression, Filter, Negation
@@ -168,9 +169,12 @@ class Nodes:
             kinds = tuple(Call(name, (me,)) for name in _KINDS[value])
             return Call("||", kinds) if len(kinds) > 1 else kinds[0]
         if predicate == SH.datatype:
-            return _sure(Call("sameTerm", (Call("DATATYPE", (me,)), Constant(value))))
+            return Call("&&", (Call("isLITERAL", (me,)), Call("sameTerm", (Call("DATATYPE", (me,)), Constant(value)))))
         if predicate in _BOUNDS:
-            return _sure(Call(_BOUNDS[URIRef(str(predicate))], (me, Constant(value))))
+            if not effective_boolean(FUNCTIONS["isNUMERIC"][2](value)):
+                raise self.refusal(f"Expected a number as bound of a value (got {self.statements.name(value)})", shape)
+            compared = Call(_BOUNDS[URIRef(str(predicate))], (me, Constant(value)))
+            return Call("&&", (Call("isNUMERIC", (me,)), compared))
         known = "sh:class, sh:node, sh:and, sh:property, sh:hasValue, sh:in, sh:nodeKind, sh:datatype, the value bounds"
         raise self.refusal(f"Expected a condition out of {known} (got {self.statements.name(predicate)})", shape)
 
@@ -210,11 +214,6 @@ class Nodes:
 
 
 _FALSE = Constant(Literal("false", datatype=URIRef("http://www.w3.org/2001/XMLSchema#boolean")))
-
-
-def _sure(test: Expression) -> Expression:
-    """The test, false where it is an error."""
-    return Call("COALESCE", (test, _FALSE))
 
 
 def _put(given: Given, value: Node) -> Iterator[BodyElement]:

@@ -21,7 +21,16 @@ from engine.symbolic.application import HeadRows, early_filters, expand_atom, fi
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.constraints import Broken, broken
 from engine.symbolic.fixpoint import Budget, Exhausted, Spending, next_round, readers_of
-from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, bind_wild, evaluate, without_match
+from engine.symbolic.join import (
+    Bindings,
+    CompiledAtom,
+    CompiledNegation,
+    Slice,
+    bind_wild,
+    evaluate,
+    in_pieces,
+    without_match,
+)
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
 
 __all__ = ["Worlds"]
@@ -46,7 +55,7 @@ class Worlds:
         self.base, self.program, self.strata = base, program, strata
         self.store = Store(base.type_id, dtype=np.int64)
         self.set_aside: set[int] = set()
-        self._spending = Spending(budget)
+        self._spending = Spending(budget, program.dictionary)
         self._step = 0
         self._seen: dict[int, list[int]] = {}
         self._complete: dict[Key, int] = {}
@@ -72,7 +81,7 @@ class Worlds:
             found
             for constraint in self.program.constraints
             for bindings in self._substitutions(constraint, *self._ends(constraint), [0] * len(constraint.body))
-            for found in broken(constraint, bindings, self.program)
+            for found in self._spending.counted(broken(constraint, bindings, self.program))
         ]
 
     def _close(self, rules: Sequence[CompiledRule]) -> None:
@@ -95,11 +104,13 @@ class Worlds:
         if seen == ends:
             return []
         self._step += 1
-        self._spending.check(len(self.store) - self._asserted)
+        self._spending.check(len(self.store) - self._asserted, self.store)
+        self._spending.begin()
         grown: dict[Key, None] = {}
         for bindings in self._substitutions(rule, relations, ends, seen):
             for rows in head_rows(rule, bindings, self.program):
                 grown.update(dict.fromkeys(self._add(rows, rule.number)))
+        self._spending.end()
         seen[:] = ends
         return list(grown)
 
@@ -140,10 +151,11 @@ class Worlds:
                 tagged = [] if mine is None or lo == hi else [Slice(mine, lo, hi, tagged=True)]
                 return tagged if i == changed else [*self._always(rule.body[i], rule.rule.data), *tagged]
 
-            yield self._joined(rule, slices, changed)
+            yield from self._joined(rule, slices, changed)
 
-    def _joined(self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int) -> Bindings:
-        start, filters, limit = Bindings.unit(rule.constants), early_filters(rule), self._spending.budget.substitutions
+    def _joined(self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int) -> Iterator[Bindings]:
+        start, filters = Bindings.unit(rule.constants), early_filters(rule)
+        limit, stop = self._spending.rows(rule), self._spending.stop
         try:
             bindings = evaluate(
                 rule.body,
@@ -153,10 +165,13 @@ class Worlds:
                 dictionary=self.program.dictionary,
                 first=first,
                 limit=limit,
+                stop=stop,
             )
+            for piece in in_pieces(bindings) if rule.rule.runs_once else (bindings,):
+                self._spending.tick()
+                yield finish_body(rule, piece, self._any, self._keys, self.program, limit=limit, stop=stop)
         except MemoryError as error:
             raise Exhausted(f"{rule.rule.kind} '{rule.rule.name}': {error}") from error
-        return finish_body(rule, bindings, self._any, self._keys, self.program)
 
     def _always(self, atom: CompiledAtom, data: bool) -> list[Slice]:
         """What an atom may match in every world."""
@@ -241,7 +256,8 @@ class Worlds:
                 filters=filters,
                 dictionary=self.program.dictionary,
                 first=changed,
-                limit=self._spending.budget.substitutions,
+                limit=self._spending.rows(rule),
+                stop=self._spending.stop,
             )
         except MemoryError as error:
             raise Exhausted(f"NOT of rule '{rule.rule.name}': {error}") from error

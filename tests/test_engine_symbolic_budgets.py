@@ -14,7 +14,7 @@ from kg.errors import ConfigError
 from kg.graph import KnowledgeGraph
 
 EX = "http://e/#"
-SECONDS = 2.0
+SECONDS = 1.0
 LEEWAY = 8.0
 """Seconds beyond the budget for what is not looked at in between, on a busy machine."""
 MEGABYTE = 1 << 20
@@ -126,8 +126,7 @@ PRODUCT = graph_of(*((f"x{n}", p, f"y{n}") for n in range(10_000) for p in "qrs"
 def test_a_cartesian_product_is_counted_before_it_is_made(budget: Budget, said: str) -> None:
     rules = "RULE { ?x :t ?u } WHERE { ?x :q ?y . ?z :r ?w . ?u :s ?v }"
     if budget == Budget():
-        rules = "RULE { ?x :t ?u } WHERE { ?x :q ?y . ?z :r ?w . ?u :s ?v . ?x :r ?w }"
-        graph = graph_of(*((f"x{n}", p, "hub") for n in range(20_000) for p in "qrs"), ("a", "p", "b"))
+        graph = graph_of(*((f"x{n}", p, "hub") for n in range(15_000) for p in "qr"), ("a", "p", "b"))
         assert_marked(closed(graph, "RULE { ?x :t ?u } WHERE { ?x :q ?y . ?u :r ?y }", budget), said)
         return
     assert_marked(closed(PRODUCT, rules, budget), said)

@@ -140,7 +140,7 @@ def extend(
 
 def _in_steps(bindings: Bindings, atom: CompiledAtom, piece: Slice, stop: Callable[[], None]) -> Iterator[Bindings]:
     """The substitutions in pieces that are soon extended: few where each meets every row."""
-    joined = any(not isinstance(t, Variable) or t in bindings.columns for t in (atom.s, atom.o))
+    joined = any(isinstance(t, Variable) and t in bindings.columns for t in (atom.s, atom.o))
     for part in in_pieces(bindings, 1 << 12 if joined else max(1, (1 << 22) // (piece.hi - piece.lo))):
         stop()
         yield part

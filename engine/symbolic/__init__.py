@@ -8,6 +8,7 @@ from engine.symbolic.closure import Closure, Statistics, materialise
 from engine.symbolic.constraints import AuditResult, Violation, audit
 from engine.symbolic.derivations import Derivations, derivations_of
 from engine.symbolic.fixpoint import Budget
+from engine.symbolic.imports import rules_of
 from engine.symbolic.proof import Proof
 from engine.symbolic.ranked import Proofs
 from engine.symbolic.replay import ReplayError, replay
@@ -50,6 +51,7 @@ __all__ = [
     "materialise",
     "parse_rules",
     "replay",
+    "rules_of",
     "ruleset_text",
     "weigh",
 ]

@@ -18,7 +18,7 @@ from engine.symbolic.application import early_filters, finish_body
 from engine.symbolic.builtins import check_functions
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.constraints import Broken, Match, Violation, broken, in_order, violation_of
-from engine.symbolic.fixpoint import Budget, Fixpoint
+from engine.symbolic.fixpoint import Budget, Exhausted, Fixpoint, Spending
 from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
 from engine.symbolic.proof import Proof
@@ -296,17 +296,20 @@ def violations_of(state: Fixpoint) -> tuple[list[Broken], str | None]:
     """
     found: list[Broken] = []
     stopped = None
+    spending = Spending(state.spending.budget, state.program.dictionary)
     for constraint in state.program.constraints:
         if state.exhausted and any(not negation.data for negation in constraint.negations):
             continue
         try:
-            found.extend(broken(constraint, _matches(constraint, state), state.program))
-        except MemoryError as error:
+            found.extend(spending.counted(broken(constraint, _matches(constraint, state, spending), state.program)))
+        except (Exhausted, MemoryError) as error:
             stopped = f"constraint '{constraint.rule.name}': {error}"
     return in_order(found), stopped
 
 
-def _matches(constraint: CompiledRule, state: Fixpoint) -> Bindings:
+def _matches(constraint: CompiledRule, state: Fixpoint, spending: Spending) -> Bindings:
+    limit, stop = spending.rows(constraint), spending.stop
+
     def slices(i: int) -> Sequence[Slice]:
         key = constraint.body[i].key
         relation = None if key is None else state.store.get(key)
@@ -320,9 +323,12 @@ def _matches(constraint: CompiledRule, state: Fixpoint) -> Bindings:
         Bindings.unit(constraint.constants),
         filters=early_filters(constraint),
         dictionary=state.program.dictionary,
-        limit=state.spending.budget.substitutions,
+        limit=limit,
+        stop=stop,
     )
-    return finish_body(constraint, bindings, state.negation_slices, state.store.keys, state.program)
+    return finish_body(
+        constraint, bindings, state.negation_slices, state.store.keys, state.program, limit=limit, stop=stop
+    )
 
 
 def _constraints(rules: Sequence[Rule]) -> tuple[Any, ...]:

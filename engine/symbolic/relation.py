@@ -88,8 +88,18 @@ class Relation:
         found = int(self.rows(np.array([s]), np.array([o]))[0])
         return None if found < 0 else found
 
-    def join(self, column: int, keys: Array, lo: int, hi: int) -> tuple[Array, Array]:
-        """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows)."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns and indexes."""
+        chains = sum(chain.heads.nbytes + chain.previous.nbytes for chain in self._chains.values())
+        return self._s.nbytes + self._o.nbytes + self._table.nbytes + chains
+
+    def join(self, column: int, keys: Array, lo: int, hi: int, *, limit: int | None = None) -> tuple[Array, Array]:
+        """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows).
+
+        Raises:
+            MemoryError: there are more than `limit`; they are counted before there is room for them.
+        """
         from engine.symbolic.kernels_numba import chain_count, chain_fill
 
         values = self._s if column == 0 else self._o
@@ -97,7 +107,10 @@ class Relation:
         chain.extend(values, self.size)
         keys = _wide(keys)
         counts = chain_count(chain.heads, chain.previous, values, keys, lo, hi)
-        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
+        total = int(counts.sum())
+        if limit is not None and total > limit:
+            raise MemoryError(f"a join gives more than {limit} substitutions")
+        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, total)
         return positions, rows
 
     def block_of(self, row: int) -> Block:
@@ -167,6 +180,11 @@ class Store:
 
     def __iter__(self) -> Iterator[tuple[Key, Relation]]:
         yield from self.relations.items()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns and indexes of all relations."""
+        return sum(relation.nbytes for relation in self.relations.values())
 
     def keys(self) -> list[Key]:
         """The keys of the relations, in the order they were made."""

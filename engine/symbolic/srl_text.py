@@ -47,7 +47,8 @@ def ruleset_text(ruleset: RuleSet) -> str:
     for rule in ruleset:
         parts.append(writer.rule(rule))
         if rule.iri is not None and (rule.comment or rule.source or rule.weight != 1):
-            parts.append(writer.annotations(rule))
+            said = writer.annotations(rule)  # once, where rules share an IRI
+            parts += [said] if said not in parts else []
     if ruleset.data:
         triples = "".join(f"    {writer.atom(Atom(*triple))} .\n" for triple in ruleset.data)
         parts.append(f"DATA {{\n{triples}}}\n")

@@ -23,7 +23,16 @@ from engine.symbolic.clashes import Clashes
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.constraints import Match
 from engine.symbolic.fixpoint import Budget, Exhausted, Spending, next_round, readers_of
-from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, bind_wild, evaluate, without_match
+from engine.symbolic.join import (
+    Bindings,
+    CompiledAtom,
+    CompiledNegation,
+    Slice,
+    bind_wild,
+    evaluate,
+    in_pieces,
+    without_match,
+)
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
 from engine.symbolic.revision import Revision
 
@@ -70,7 +79,7 @@ class Worlds:
         self.store = Store(base.type_id, dtype=np.int64)
         self.set_aside: set[int] = set()
         self.lost: dict[CompiledRule, set[int]] = {}
-        self._spending = Spending(budget)
+        self._spending = Spending(budget, program.dictionary)
         self._step = 0
         self._seen: dict[int, list[int]] = {}
         self._complete: dict[Key, int] = {}
@@ -97,6 +106,7 @@ class Worlds:
         for constraint in self.program.constraints:
             over, unseen = self._starts_over(constraint), [0] * len(constraint.body)
             for bindings in self._found(constraint, *self._ends(constraint), None if over else unseen):
+                self._spending.matched(bindings.size)
                 clashes.add(constraint, bindings)
         return clashes
 
@@ -126,10 +136,12 @@ class Worlds:
             return []
         self._step += 1
         self._check_budget()
+        self._spending.begin()
         grown: dict[Key, None] = {}
         for bindings in self._found(rule, relations, ends, None if whole else seen):
             for rows in head_rows(rule, bindings, self.program):
                 grown.update(dict.fromkeys(self._add(rows, rule.number)))
+        self._spending.end()
         seen[:] = ends
         return list(grown)
 
@@ -144,7 +156,7 @@ class Worlds:
             if counts.max() > limit:
                 raise Overrun(f"more than {limit} triples were inferred", np.flatnonzero(counts > limit))
             inferred = int(counts.max())
-        self._spending.check(inferred)
+        self._spending.check(inferred, self.store)
 
     def _add(self, rows: HeadRows, rule: int) -> list[Key]:
         """Add rows to their worlds, but for those that hold in every world already."""
@@ -162,7 +174,7 @@ class Worlds:
     ) -> Iterator[Bindings]:
         """The substitutions that use an unseen row of a world, one table for each changed atom; without `seen` all."""
         if seen is None:
-            yield self._all(rule, relations, ends)
+            yield from self._all(rule, relations, ends)
             return
         for changed in range(len(rule.body)):
             if seen[changed] == ends[changed]:
@@ -174,9 +186,9 @@ class Worlds:
                 tagged = [] if mine is None or lo == hi else [Slice(mine, lo, hi, tagged=True)]
                 return tagged if i == changed else [*self._always(rule.body[i], rule.rule.data), *tagged]
 
-            yield self._joined(rule, slices, changed, Bindings.unit(rule.constants))
+            yield from self._joined(rule, slices, changed, Bindings.unit(rule.constants))
 
-    def _all(self, rule: CompiledRule, relations: list[Relation | None], ends: list[int]) -> Bindings:
+    def _all(self, rule: CompiledRule, relations: list[Relation | None], ends: list[int]) -> Iterator[Bindings]:
         """Every substitution in every world."""
 
         def slices(i: int) -> Sequence[Slice]:
@@ -193,8 +205,8 @@ class Worlds:
         slices: Callable[[int], Sequence[Slice]],
         first: int | None,
         start: Bindings,
-    ) -> Bindings:
-        filters, limit = early_filters(rule), self._spending.budget.substitutions
+    ) -> Iterator[Bindings]:
+        filters, limit, stop = early_filters(rule), self._spending.rows(rule), self._spending.stop
         try:
             bindings = evaluate(
                 rule.body,
@@ -204,10 +216,13 @@ class Worlds:
                 dictionary=self.program.dictionary,
                 first=first,
                 limit=limit,
+                stop=stop,
             )
+            for piece in in_pieces(bindings) if rule.rule.runs_once else (bindings,):
+                self._spending.tick()
+                yield finish_body(rule, piece, self._any, self._keys, self.program, limit=limit, stop=stop)
         except MemoryError as error:
             raise Exhausted(f"{rule.rule.kind} '{rule.rule.name}': {error}") from error
-        return finish_body(rule, bindings, self._any, self._keys, self.program)
 
     def _always(self, atom: CompiledAtom, data: bool) -> list[Slice]:
         """What an atom may match in every world."""
@@ -292,7 +307,8 @@ class Worlds:
                 filters=filters,
                 dictionary=self.program.dictionary,
                 first=changed,
-                limit=self._spending.budget.substitutions,
+                limit=self._spending.rows(rule),
+                stop=self._spending.stop,
             )
         except MemoryError as error:
             raise Exhausted(f"NOT of rule '{rule.rule.name}': {error}") from error

@@ -4,8 +4,9 @@ Importing this loads no torch; numba is loaded by the first closure.
 """
 
 from engine.symbolic.check import Judgement, Reason, Status, check
-from engine.symbolic.closure import Closure, Statistics, materialise
+from engine.symbolic.closure import Change, Closure, Statistics, materialise
 from engine.symbolic.constraints import AuditResult, Violation, audit
+from engine.symbolic.counterfactual import Difference, counterfactual
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.proof import Proof
 from engine.symbolic.replay import ReplayError, replay
@@ -16,8 +17,10 @@ from engine.symbolic.srl import load_rules, parse_rules, ruleset_text
 __all__ = [
     "AuditResult",
     "Budget",
+    "Change",
     "Closure",
     "Constraint",
+    "Difference",
     "Judgement",
     "Proof",
     "Reason",
@@ -31,6 +34,7 @@ __all__ = [
     "audit",
     "builtin_rules",
     "check",
+    "counterfactual",
     "load_rules",
     "materialise",
     "parse_rules",

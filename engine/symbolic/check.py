@@ -18,7 +18,6 @@ from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
-from rdflib import BNode, Literal, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.closure import Closure, close, violations_of
@@ -32,7 +31,7 @@ from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Worlds
 from kg.errors import LimitError, RuleError, StratificationError
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, fault
 
 __all__ = ["Judgement", "Reason", "Status", "check"]
 
@@ -169,7 +168,7 @@ class _Checker:
 
     def _at_once(self, claim: Triple) -> Judgement | None:
         """The judgement of a claim that needs no world."""
-        wrong = _fault(claim)
+        wrong = fault(claim)
         if wrong:
             return self._unknown(claim, Reason.INVALID_TRIPLE, wrong)
         if self.closure.entails(claim):
@@ -258,15 +257,3 @@ class _Checker:
 
     def _unknown(self, claim: Triple, reason: Reason, detail: str) -> Judgement:
         return Judgement(claim, Status.UNKNOWN, self.closure, reason=reason, detail=detail)
-
-
-def _fault(claim: Triple) -> str:
-    """What keeps a claim from being an RDF triple, in words; empty for a triple."""
-    for name, term in claim._asdict().items():
-        if not isinstance(term, (URIRef, BNode, Literal)):
-            return f"the {name} is no RDF term: {term!r}"
-    if isinstance(claim.subject, Literal):
-        return f"the subject is a literal: {claim.subject.n3()}"
-    if not isinstance(claim.predicate, URIRef):
-        return f"the predicate is not an IRI: {claim.predicate!r}"
-    return ""

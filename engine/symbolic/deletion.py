@@ -6,8 +6,9 @@ deleted, and a support that runs in a circle is none, because steps fall. Afterw
 against the heads of all rules once; what has a match is added back under a new step, and the ordinary semi-naive
 evaluation goes on from there.
 
-The rows of a recognised transitive closure share one step and are proved by paths. They are deleted wherever a deleted
-row can be part of a path, without a look for another one: then no path that is left uses a deleted row.
+The rows of a recognised transitive closure share one step and are proved by paths of older rows. Of those with a
+deleted row between their ends, the ones that still have a path of two older rows stand, as that is the path a proof
+takes; of the others, no row that a path could be halved at is deleted.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Deletion:
         rows, steps = rows[mine], steps[mine]
         left = np.flatnonzero(~self._is_gone(key, relation.s[rows], relation.o[rows]))
         rows, steps = rows[left], steps[left]
-        if rule.closes is None and not rule.rule.runs_once:
+        if not rule.rule.runs_once:
             rows = rows[~self._stands(rule, key, rows, steps)]
         return self.gone.add(key[0], relation.s[rows], relation.o[rows], rule=ASSERTED, step=0) if len(rows) else []
 

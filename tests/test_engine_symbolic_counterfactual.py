@@ -14,7 +14,7 @@ from kg.terms import Triple
 from tests.rule_programs import EX, LEVELS, Case, cases, triples_over
 
 PREFIXES = f"PREFIX : <{EX}> PREFIX rdfs: <{RDFS}> PREFIX owl: <{OWL}>\n"
-QUICK = settings(max_examples=100, derandomize=True, deadline=None)
+QUICK = settings(max_examples=100, derandomize=True, deadline=None, report_multiple_bugs=False)
 THOROUGH = settings(max_examples=1000, derandomize=True, deadline=None)
 
 
@@ -96,7 +96,7 @@ def test_the_difference_tells_what_a_retraction_costs_and_mends(office: Closure)
 
 
 def test_an_added_triple_with_new_terms_is_judged_and_forgotten(office: Closure) -> None:
-    claims = [triple("ann above eve"), triple("eve above ann")]
+    claims = [triple("ann above eve"), triple("eve boss ann")]
     known = [judgement.status for judgement in check(office, claims)]
     assumed = counterfactual(office, add=[triple("dan boss eve")], claims=claims)
     assert known == [Status.UNKNOWN, Status.UNKNOWN]

@@ -67,7 +67,8 @@ def edits_of(
 ) -> list[tuple[bool, list[Triple]]]:
     left, edits = list(dict.fromkeys(given_triples)), list[tuple[bool, list[Triple]]]()
     for _ in range(draw(st.integers(1, 4))):
-        if left and draw(st.booleans()):
+        retracts: bool = draw(st.booleans())
+        if left and retracts:
             chosen = draw(st.lists(st.sampled_from(left), min_size=1, max_size=3, unique=True))
             left = [each for each in left if each not in chosen]
             edits.append((False, chosen))

@@ -90,6 +90,7 @@ class _Edit:
         self.added = added[[not graph.asserted.contains(*ids) for ids in added.tolist()]]
         columns = graph.asserted.changed(remove=self.removed, add=self.added)
         self.graph = KnowledgeGraph(dictionary, columns, prefixes=graph.prefixes, sources=graph.sources)
+        self.program = closure.state.program.resumed(dictionary)
         self._limit = _LEAST_JOIN + 4 * len(closure.state.store)
 
     def afresh(self, reason: str) -> Closure:
@@ -126,7 +127,7 @@ class _Edit:
         before, keys = self.before, {self.before.store.key(p, o) for _, p, o in [*self.added, *self.removed]}
         if self.closure.incomplete:
             raise _AfreshError("the closure was incomplete")
-        if any(map(before.program.is_schema, keys)):
+        if any(map(self.program.is_schema, keys)):
             raise _AfreshError("a schema triple is changed")
         if len(self.removed) and before.renamed:
             raise _AfreshError("a predicate or class is the same as another")
@@ -145,9 +146,9 @@ class _Edit:
                 yield from negation.atoms if rule.data or negation.data else ()
 
     def _fork(self) -> Fixpoint:
-        store, program = self.before.store.fork(), self.before.program.resumed(self.dictionary)
+        store = self.before.store.fork()
         axiom_rules = axiom_reader(store, self.dictionary, entailment=self.closure.entailment)
-        return self.before.fork(store, program, axiom_rules=axiom_rules, asserted=len(self.graph.asserted))
+        return self.before.fork(store, self.program, axiom_rules=axiom_rules, asserted=len(self.graph.asserted))
 
     def _take_away(self, state: Fixpoint) -> None:
         """Remove the retracted triples and what rested on them; add back what follows from the rest in one step."""

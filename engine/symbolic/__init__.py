@@ -4,8 +4,9 @@ Importing this loads no torch; numba is loaded by the first closure.
 """
 
 from engine.symbolic.check import Judgement, Reason, Status, check, check_ids, check_stream
-from engine.symbolic.closure import Closure, Statistics, materialise
+from engine.symbolic.closure import Change, Closure, Statistics, materialise
 from engine.symbolic.constraints import AuditResult, Violation, audit
+from engine.symbolic.counterfactual import Difference, counterfactual
 from engine.symbolic.derivations import Derivations, derivations_of
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.imports import rules_of
@@ -23,9 +24,11 @@ __all__ = [
     "AuditResult",
     "Boolean",
     "Budget",
+    "Change",
     "Closure",
     "Constraint",
     "Derivations",
+    "Difference",
     "Judgement",
     "MaxProduct",
     "Proof",
@@ -46,6 +49,7 @@ __all__ = [
     "check",
     "check_ids",
     "check_stream",
+    "counterfactual",
     "derivations_of",
     "load_rules",
     "materialise",

@@ -38,7 +38,7 @@ from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Overrun, Worlds
 from kg.dictionary import IRI, LITERAL
 from kg.errors import LimitError, RuleError, StratificationError
-from kg.terms import Triple, term_key
+from kg.terms import Triple, fault, term_key
 
 __all__ = ["CHUNK", "Judgement", "Reason", "Status", "check", "check_ids", "check_stream"]
 
@@ -401,16 +401,4 @@ def _faults(claims: Sequence[Triple], columns: _Terms) -> dict[int, str]:
     """What keeps claims from being RDF triples, in words, by position."""
     if all(set(map(type, column)) <= usual for column, usual in zip(columns, _USUAL, strict=True)):
         return {}
-    return {at: fault for at, claim in enumerate(claims) if (fault := _fault(claim))}
-
-
-def _fault(claim: Triple) -> str:
-    """What keeps a claim from being an RDF triple, in words; empty for a triple."""
-    for name, term in claim._asdict().items():
-        if not isinstance(term, (URIRef, BNode, Literal)):
-            return f"the {name} is no RDF term: {term!r}"
-    if isinstance(claim.subject, Literal):
-        return f"the subject is a literal: {claim.subject.n3()}"
-    if not isinstance(claim.predicate, URIRef):
-        return f"the predicate is not an IRI: {claim.predicate!r}"
-    return ""
+    return {at: wrong for at, claim in enumerate(claims) if (wrong := fault(claim))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count, pairwise
@@ -35,11 +35,29 @@ if TYPE_CHECKING:
     from engine.symbolic.derivations import Backward
     from engine.symbolic.ranked import Proofs
 
-__all__ = ["Closure", "Statistics", "close", "materialise", "violations_of"]
+__all__ = ["Change", "Closure", "Statistics", "axiom_reader", "close", "materialise", "violations_of"]
 
 log = logging.getLogger(__name__)
 DATA_SOURCE = "DATA of the rules"
 """The source of triples stated in a rule file."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a closure was made from another one.
+
+    Args:
+        added, retracted: asserted triples that were not asserted before, and those that are no longer.
+        afresh: why everything was closed again; None where the other closure was gone on from.
+    """
+
+    added: int
+    retracted: int
+    afresh: str | None = None
+
+    def __str__(self) -> str:
+        how = f"closed afresh: {self.afresh}" if self.afresh else "continued"
+        return f"{self.added} added, {self.retracted} retracted, {how}"
 
 
 @dataclass(frozen=True)
@@ -78,21 +96,51 @@ class Closure:
         rules: every rule and constraint that was applied, those made from list-valued axioms of the schema included.
         incomplete: why there may be more to infer, None for a true closure.
         violations: the matches of constraints, in the order of the constraints.
+        change: how it was made from another closure by `add` or `retract`, None for one that was not.
     """
 
-    def __init__(self, graph: KnowledgeGraph, ruleset: RuleSet, state: Fixpoint, *, entailment: str) -> None:
-        self.state, self.ruleset, self.entailment = state, ruleset, entailment
-        inferred, self._by_rule = _inferred(state)
-        self.graph = graph.with_inferred(inferred)
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        ruleset: RuleSet,
+        state: Fixpoint,
+        *,
+        entailment: str,
+        before: Closure | None = None,
+        change: Change | None = None,
+    ) -> None:
+        self.state, self.ruleset, self.entailment, self.change = state, ruleset, entailment, change
+        self.graph = graph.with_inferred(_inferred(state) if before is None else _inferred_since(before, state))
         self.prover = Prover(self.graph, state.store, state.program)
         axioms = tuple(state.program.axiom_rules)
         self.rules = ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
-        self._broken, stopped = violations_of(state)
+        self._broken, stopped = violations_of(state) if before is None else _violations_since(before, state)
         self.incomplete = state.exhausted or stopped
 
     def __repr__(self) -> str:
-        mark = f", incomplete: {self.incomplete}" if self.incomplete else ""
+        mark = f", {self.change}" if self.change else ""
+        mark += f", incomplete: {self.incomplete}" if self.incomplete else ""
         return f"Closure({self.graph!r}, {len(self._broken)} violations{mark})"
+
+    def add(self, triples: Iterable[Sequence[Node]]) -> Closure:
+        """The closure of the asserted triples and these; see `increment.change` for when it goes on from this one.
+
+        Raises:
+            InputError: one of them is no RDF triple.
+        """
+        from engine.symbolic.increment import change
+
+        return change(self, add=triples)
+
+    def retract(self, triples: Iterable[Sequence[Node]]) -> Closure:
+        """The closure of the asserted triples without these; one that still follows is inferred there.
+
+        Raises:
+            InputError: one of them is no RDF triple, or not asserted.
+        """
+        from engine.symbolic.increment import change
+
+        return change(self, remove=triples)
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
@@ -121,6 +169,11 @@ class Closure:
         terms = {term for atom in (*negated, *atoms) for term in atom.terms if isinstance(term, URIRef)}
         found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
         return found
+
+    def violations_not_in(self, other: Closure) -> tuple[Violation, ...]:
+        """The violations that another closure of the same rules does not have."""
+        pairs = zip(self._broken, self.violations, strict=True)
+        return tuple(violation for item, violation in pairs if item.match not in other.matches)
 
     @cached_property
     def matches(self) -> frozenset[Match]:
@@ -218,7 +271,7 @@ class Closure:
             rounds=state.spending.rounds,
             steps=state.step,
             seconds=state.seconds,
-            by_rule=dict(sorted(self._by_rule.items(), key=lambda item: (-item[1], item[0]))),
+            by_rule=dict(sorted(_by_rule(state).items(), key=lambda item: (-item[1], item[0]))),
         )
 
 
@@ -279,25 +332,35 @@ def close(
     if claim is not None:
         store.add(claim[1], np.array([claim[0]]), np.array([claim[2]]), rule=ASSERTED, step=0)
     program = Program(ruleset, dictionary, type_id, like=like)
+    axiom_rules = axiom_reader(store, dictionary, entailment=entailment)
+    return Fixpoint(store, program, axiom_rules=axiom_rules, budget=budget).run()
 
-    def axiom_rules() -> Sequence[Rule]:
+
+def axiom_reader(store: Store, dictionary: Dictionary, *, entailment: str) -> Callable[[], Sequence[Rule]]:
+    """Reads the list-valued axioms of a store as rules, where the entailment has such rules."""
+
+    def read() -> Sequence[Rule]:
         from engine.symbolic.rulesets.owl import axiom_rules
 
         return axiom_rules(store, dictionary)
 
-    read = axiom_rules if entailment == "owl2rl" else tuple
-    return Fixpoint(store, program, axiom_rules=read, budget=budget).run()
+    return read if entailment == "owl2rl" else tuple
 
 
-def violations_of(state: Fixpoint) -> tuple[list[Broken], str | None]:
+def violations_of(
+    state: Fixpoint, constraints: Iterable[CompiledRule] | None = None
+) -> tuple[list[Broken], str | None]:
     """The matches of the constraints in a closed store, and what stopped the search, if anything did.
 
     While the store is incomplete, a constraint with a NOT is passed over: what it misses may yet be inferred.
+
+    Args:
+        constraints: those to look at; all of the program by default.
     """
     found: list[Broken] = []
     stopped = None
     spending = Spending(state.spending.budget, state.program.dictionary)
-    for constraint in state.program.constraints:
+    for constraint in state.program.constraints if constraints is None else constraints:
         if state.exhausted and any(not negation.data for negation in constraint.negations):
             continue
         try:
@@ -335,26 +398,61 @@ def _constraints(rules: Sequence[Rule]) -> tuple[Any, ...]:
     return tuple(rule for rule in rules if not rule.head)
 
 
-def _inferred(state: Fixpoint) -> tuple[Columns, dict[str, int]]:
-    """The inferred rows of a store as columns, and how many each rule gave."""
+def _inferred(state: Fixpoint) -> Columns:
+    """The inferred rows of a store as columns."""
     parts: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
-    by_rule: dict[str, int] = {}
     for (predicate, _), relation in state.store:
-        start = relation.size_before(1)
-        if start < relation.size:
-            parts.setdefault(predicate, []).append((relation.s[start:], relation.o[start:]))
-        ends = [*(block.start for block in relation.blocks[1:]), relation.size]
-        for block, end in zip(relation.blocks, ends, strict=True):
-            if block.rule != ASSERTED:
-                name = state.program.rules[block.rule].rule.name
-                by_rule[name] = by_rule.get(name, 0) + end - block.start
+        rows = relation.inferred
+        if len(rows):
+            parts.setdefault(predicate, []).append((relation.s[rows], relation.o[rows]))
     tables = {}
     for predicate, columns in parts.items():
         s = np.concatenate([column for column, _ in columns])
         o = np.concatenate([column for _, column in columns])
         order = np.argsort(pack(s, o), kind="stable")
         tables[predicate] = (s[order].astype(np.int32), o[order].astype(np.int32))
-    return Columns(tables), by_rule
+    return Columns(tables)
+
+
+def _by_rule(state: Fixpoint) -> dict[str, int]:
+    """How many triples each rule gave first."""
+    found: dict[str, int] = {}
+    for _, relation in state.store:
+        ends = [*(block.start for block in relation.blocks[1:]), relation.size]
+        for block, end in zip(relation.blocks, ends, strict=True):
+            if block.rule != ASSERTED:
+                name = state.program.rules[block.rule].rule.name
+                found[name] = found.get(name, 0) + end - block.start
+    return found
+
+
+def _inferred_since(before: Closure, state: Fixpoint) -> Columns:
+    """The inferred rows of a store that shares relations with the one of an earlier closure."""
+    gone, new = list[NDArray[Any]](), list[NDArray[Any]]()
+    for key in state.store.changed_from(before.state.store):
+        for store, rows in ((before.state.store, gone), (state.store, new)):
+            relation = store.get(key)
+            if relation is not None:
+                at = relation.inferred
+                rows.append(np.stack([relation.s[at], np.full(len(at), key[0]), relation.o[at]], axis=1))
+    none = np.empty((0, 3), dtype=np.int64)
+    return before.graph.inferred.changed(remove=np.concatenate([none, *gone]), add=np.concatenate([none, *new]))
+
+
+def _violations_since(before: Closure, state: Fixpoint) -> tuple[list[Broken], str | None]:
+    """The matches of the constraints, with those kept whose relations are shared with an earlier closure."""
+    changed = state.store.changed_from(before.state.store)
+    known = {constraint.number for constraint in before.state.program.constraints}
+
+    def is_settled(constraint: CompiledRule) -> bool:
+        atoms = [atom for negation in constraint.negations for atom in negation.atoms]
+        keys = [*constraint.keys, *(atom.key for atom in atoms)]
+        return constraint.number in known and all(key is not None and key not in changed for key in keys)
+
+    kept = {constraint.number for constraint in state.program.constraints if is_settled(constraint)}
+    again = [constraint for constraint in state.program.constraints if constraint.number not in kept]
+    found, stopped = violations_of(state, again)
+    return in_order([*(item for item in before._broken if item.constraint.number in kept), *found]), stopped
 
 
 def _occurs(graph: KnowledgeGraph, key: str) -> bool:

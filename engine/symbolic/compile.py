@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rdflib import OWL, RDF, RDFS, Variable
 
@@ -106,6 +106,12 @@ class Program:
         other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
         other.memo = dict(self.memo)
         other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
+        return other
+
+    def resumed(self, dictionary: Dictionary) -> Program:
+        """A fork for another store that goes on from what the rules have seen of this one."""
+        other = self.fork(dictionary)
+        other.rules = [replace(rule, seen=list(rule.seen)) for rule in self.rules]
         return other
 
     def extend(self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()) -> list[CompiledRule]:

@@ -174,6 +174,7 @@ class Fixpoint:
         self._applied_once: set[int] = set()
         self._read: dict[int, tuple[CompiledRule, dict[Key, int]]] = {}
         self._asserted = len(store)
+        self._before = (0, 0)
 
     def run(self) -> Fixpoint:
         """Close the store under the program; compile again while the schema grows. Returns itself.
@@ -192,6 +193,67 @@ class Fixpoint:
             self._check_settled()
         self.seconds = self.spending.seconds
         return self
+
+    def fork(
+        self, store: Store, program: Program, *, axiom_rules: Callable[[], Sequence[Rule]], asserted: int
+    ) -> Fixpoint:
+        """The state over a copy of the store, to be changed, and a program that goes on from this one.
+
+        Args:
+            asserted: how many triples will be asserted there; a budget of triples counts the others.
+        """
+        other = Fixpoint(store, program, axiom_rules=axiom_rules, budget=self.spending.budget)
+        other.step = self.step
+        other.strata = [[program.rules[rule.number] for rule in rules] for rules in self.strata]
+        schema, _, renamed = self._schema_state()
+        other._before, other._asserted = (schema, renamed), asserted
+        return other
+
+    @property
+    def renamed(self) -> bool:
+        """Whether a predicate or a class that has rows is the same as another term: rules are made for that."""
+        return self._schema_state()[2] > 0
+
+    def takes_complete(self) -> set[Key]:
+        """The relations that a NOT of a rule reads: where one changes, conclusions may have to be taken back."""
+        atoms = (atom for rule in self.program.rules for atom in self._negated(rule))
+        return {atom.key for atom in atoms if atom.key is not None}
+
+    @property
+    def settled(self) -> bool:
+        """Whether every rule has seen all rows it reads, those that run once included."""
+        for rule in self.program.rules:
+            found = [relation for key in rule.keys if (relation := self.store.get(key)) is not None]
+            if len(found) == len(rule.body) and not rule.rule.data and rule.seen != [each.size for each in found]:
+                return False
+        return True
+
+    def resume(self) -> bool:
+        """Close a store that was closed before some rows were added to it; false where the schema grew on the way.
+
+        What the rules have seen says which rows are new. Nothing is taken back: whether a NOT or a run-once rule reads
+        what grew is for the caller to find out (`takes_complete`, `settled`).
+
+        Raises:
+            StratificationError: rules for relations that had no row before leave no strata.
+        """
+        before = self._before
+        try:
+            while True:
+                if any(relation.size and key not in self.program.keys for key, relation in self.store):
+                    self.program.extend(self.store, extra=self.axiom_rules())
+                    self.strata = strata_of(self.program)
+                for rules in self.strata:
+                    self._close(rules)
+                schema, unknown, renamed = self._schema_state()
+                if (schema, renamed) != before:
+                    return False
+                if not unknown:
+                    break
+        except Exhausted as stop:
+            self.exhausted = str(stop)
+        self.seconds = self.spending.seconds
+        return True
 
     def _pass(self) -> bool:
         """One pass over the strata, the rules of the schema first; true when the schema grew, which ends the pass."""
@@ -339,12 +401,16 @@ class Fixpoint:
 
     def _must_settle(self, rule: CompiledRule) -> Iterator[CompiledAtom]:
         """The atoms, each with a key, whose matches a rule takes to be complete."""
+        yield from self._negated(rule)
+        if rule.rule.runs_once and not rule.rule.data:
+            yield from rule.body
+
+    def _negated(self, rule: CompiledRule) -> Iterator[CompiledAtom]:
+        """The atoms, each with a key, of the rule's NOTs, those over asserted triples left out."""
         keys = list(self.store.relations)
         for negation in rule.negations:
             for atom in () if negation.data else negation.atoms:
                 yield from (atom,) if atom.key is not None else expand_atom(atom, keys, self.program.type_id)
-        if rule.rule.runs_once and not rule.rule.data:
-            yield from rule.body
 
     def _size(self, key: Key) -> int:
         relation = self.store.get(key)

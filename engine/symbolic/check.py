@@ -32,7 +32,7 @@ from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Worlds
 from kg.errors import LimitError, RuleError, StratificationError
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, TripleTerm
 
 __all__ = ["Judgement", "Reason", "Status", "check"]
 
@@ -263,10 +263,11 @@ class _Checker:
 def _fault(claim: Triple) -> str:
     """What keeps a claim from being an RDF triple, in words; empty for a triple."""
     for name, term in claim._asdict().items():
-        if not isinstance(term, (URIRef, BNode, Literal)):
+        if not isinstance(term, (URIRef, BNode, Literal, TripleTerm)):
             return f"the {name} is no RDF term: {term!r}"
-    if isinstance(claim.subject, Literal):
-        return f"the subject is a literal: {claim.subject.n3()}"
+    if isinstance(claim.subject, (Literal, TripleTerm)):
+        kind = "literal" if isinstance(claim.subject, Literal) else "triple term"
+        return f"the subject is a {kind}: {claim.subject.n3()}"
     if not isinstance(claim.predicate, URIRef):
         return f"the predicate is not an IRI: {claim.predicate!r}"
     return ""

@@ -22,8 +22,9 @@ from engine.symbolic.draft import HEAD_MARK, Draft, Head, head_key
 from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Memo, Slice, evaluate
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import Assignment, Filter, Rule, RuleSet
+from engine.symbolic.triple_terms import TripleMatch
 from kg.dictionary import Dictionary
-from kg.errors import LimitError, UnsupportedRuleError
+from kg.errors import LimitError
 
 __all__ = ["CompiledRule", "Program"]
 
@@ -53,6 +54,7 @@ class CompiledRule:
         rule: the rule as written. values: what partial evaluation and expansion put for its variables.
         head: (subject, predicate, object), ids or variables; blank nodes of the head stand as variables in `fresh`.
         constants: the part of `values` that a FILTER, NOT or SET still reads.
+        made_terms: the triple terms of the head that have variables, inner ones first.
         closes: the relation this rule is the transitivity of, else None.
         seen: rows of each body atom's relation that have been joined already.
     """
@@ -67,6 +69,7 @@ class CompiledRule:
     negations: tuple[CompiledNegation, ...]
     constants: Mapping[Variable, int]
     fresh: tuple[Variable, ...] = ()
+    made_terms: tuple[TripleMatch, ...] = ()
     closes: Key | None = None
     seen: list[int] = field(default_factory=list)
 
@@ -180,13 +183,6 @@ class Program:
         return id
 
     def _prepare(self, rule: Rule) -> Draft:
-        if rule.triple_terms:
-            where = rule.location
-            raise UnsupportedRuleError(
-                f"Rule '{rule.name}' uses the triple term {rule.triple_terms[0]}, which is not evaluated yet",
-                file=where.file if where else None,
-                line=where.line if where else None,
-            )
         self.number_of(rule)
         return Draft.of(rule, self.dictionary.intern, self.type_id)
 
@@ -227,6 +223,7 @@ class Program:
             negations=draft.negations,
             constants=draft.constants,
             fresh=draft.fresh,
+            made_terms=draft.made_terms,
             closes=draft.closes,
             seen=[0] * len(draft.body),
         )

@@ -22,7 +22,8 @@ from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
 from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter, VariableRef, expression_variables
-from kg.dictionary import Dictionary
+from engine.symbolic.triple_terms import TripleMatch
+from kg.dictionary import LITERAL, Dictionary
 
 __all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
 
@@ -210,6 +211,8 @@ def evaluate(
         MemoryError: a join would give more than `limit` substitutions.
     """
     waiting, unused = list(range(len(atoms))), list(filters)
+    matches = [f for f in unused if isinstance(f, TripleMatch)]
+    bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
     while waiting:
         if first is not None:
             chosen, first = first, None
@@ -219,18 +222,29 @@ def evaluate(
         bindings = extend(bindings, atoms[chosen], slices(chosen))
         if limit is not None and bindings.size > limit:
             raise MemoryError(f"a join gives more than {limit} substitutions")
+        bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
         ready = [f for f in unused if all(v in bindings.columns for v in f.variables)]
         for condition in ready:
             unused.remove(condition)
-            bindings = keep_if(bindings, condition, dictionary)
+            if not isinstance(condition, TripleMatch):
+                bindings = keep_if(bindings, condition, dictionary)
         if not bindings.size:
-            return _close(bindings, atoms)
+            return _close(bindings, [*atoms, *(f for f in unused if isinstance(f, TripleMatch))])
     for condition in unused:  # a variable without a value makes the expression an error, which counts as false
         bindings = keep_if(bindings, condition, dictionary)
     return bindings
 
 
-def _close(bindings: Bindings, atoms: Sequence[CompiledAtom]) -> Bindings:
+def _match_terms(bindings: Bindings, waiting: list[TripleMatch], dictionary: Dictionary) -> Bindings:
+    """The substitutions with every triple term that can be matched now; those matches are taken off the list."""
+    while (found := next((m for m in waiting if m.ready(bindings.columns)), None)) is not None:
+        waiting.remove(found)
+        columns, rows = found.apply(bindings.columns, bindings.size, dictionary)
+        bindings = replace(bindings, columns=columns).take(rows)
+    return bindings
+
+
+def _close(bindings: Bindings, atoms: Sequence[CompiledAtom | TripleMatch]) -> Bindings:
     none = np.empty(0, dtype=np.int64)
     every = {**bindings.columns, **{v: none for atom in atoms for v in atom.variables}}
     return replace(bindings, columns=every)
@@ -285,7 +299,8 @@ def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> N
     left, right = (_operand(bindings, argument, dictionary) for argument in expression.arguments)
     if left is None or right is None:
         return None
-    if expression.function != "sameTerm" and bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+    kinds = dictionary.kinds  # triple terms may hold literals, which are compared by value
+    if expression.function != "sameTerm" and bool(np.any((kinds[left] >= LITERAL) & (kinds[right] >= LITERAL))):
         return None
     return np.asarray((left == right) == ((expression.function != "!=") == wanted))
 
@@ -294,7 +309,8 @@ def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary)
     """The ids of a variable, or of a constant that has one."""
     if isinstance(expression, VariableRef):
         return bindings.columns.get(expression.variable)
-    id = dictionary.find(expression.term) if isinstance(expression, Constant) else None
+    ground = isinstance(expression, Constant) and not any(expression_variables(expression))
+    id = dictionary.find(expression.term) if ground and isinstance(expression, Constant) else None
     return None if id is None else np.full(bindings.size, id, dtype=np.int64)
 
 

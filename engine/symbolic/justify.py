@@ -22,7 +22,7 @@ from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, Block, Key, Relation, Store
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, TripleTerm
 
 __all__ = ["Ids", "Prover", "WorldProver", "written"]
 
@@ -135,9 +135,13 @@ class Prover:
     def _unify(self, rule: CompiledRule, head: Head, ids: Ids) -> dict[Variable, int] | None:
         """The values under which a head atom is the triple; those of a new blank node are the ones it was made for."""
         values: dict[Variable, int] = {}
+        parts = {made.term: made.parts for made in rule.made_terms}
         for term, id in zip(head, ids, strict=True):
             wanted: dict[Variable, int] | None
-            if not isinstance(term, Variable):
+            if isinstance(term, Variable) and term in parts:
+                s, p, o = self.program.dictionary.parts(np.array([id]))[0].tolist()
+                wanted = None if s < 0 else self._unify(rule, parts[term], (s, p, o))
+            elif not isinstance(term, Variable):
                 wanted = {} if term == id else None
             elif term in rule.fresh:
                 row = self.program.made.get(id)
@@ -145,7 +149,8 @@ class Prover:
                 wanted = dict(zip(names, row, strict=True)) if row is not None and len(row) == len(names) else None
             else:
                 wanted = {term: id}
-            if wanted is None or any(values.get(variable, id) != id for variable, id in wanted.items()):
+            known = {**rule.values, **values}
+            if wanted is None or any(known.get(variable, id) != id for variable, id in wanted.items()):
                 return None
             values.update(wanted)
         return values
@@ -158,6 +163,8 @@ class Prover:
                 return values[term]
             if isinstance(term, BNode) and term not in rule.rule.own_terms:
                 return values[Variable(f"{BODY_MARK}{term}")]
+            if isinstance(term, TripleTerm):
+                return dictionary.id(TripleTerm(*(dictionary.term(id_of(part)) for part in term.parts)))
             return dictionary.id(term)
 
         atoms = [tuple(map(id_of, atom.terms)) for atom in rule.rule.body_atoms]

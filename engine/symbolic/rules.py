@@ -10,17 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
-from rdflib import BNode, Literal, URIRef, Variable
-from rdflib.term import Identifier, Node
+from rdflib import BNode, URIRef, Variable
+from rdflib.term import Node
 
 from kg.errors import UnsafeRuleError
-from kg.terms import Triple
+from kg.terms import Triple as Triple
+from kg.terms import TripleTerm as TripleTerm
+from kg.terms import term_text as term_text
 
 _T = TypeVar("_T")
 
 SHACL = "http://www.w3.org/ns/shacl#"
+DATA_SOURCE = "DATA of the rules"
+"""The source of triples stated in a rule file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,60 +37,6 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
-
-
-class TripleTerm(Identifier):
-    """A triple used as a term (RDF 1.2 `<<( s p o )>>`), which rdflib has no class for; parts may be variables.
-
-    It is a string, like every rdflib term: its own N-Triples form. Two triple terms are equal when their parts are.
-    """
-
-    __slots__ = ("object", "predicate", "subject")
-    subject: Node
-    predicate: Node
-    object: Node
-
-    def __new__(cls, subject: Node, predicate: Node, object: Node) -> Self:
-        text = f"<<( {term_text(subject)} {term_text(predicate)} {term_text(object)} )>>"
-        self = cast(Self, Identifier.__new__(cls, text))
-        for name, part in (("subject", subject), ("predicate", predicate), ("object", object)):
-            super().__setattr__(self, name, part)
-        return self
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"Expected no change to an immutable triple term (got {name!r}); make a new one instead.")
-
-    def __reduce__(self) -> tuple[type[TripleTerm], tuple[Node, Node, Node]]:
-        return (TripleTerm, self.parts)
-
-    @property
-    def parts(self) -> tuple[Node, Node, Node]:
-        """Subject, predicate and object."""
-        return (self.subject, self.predicate, self.object)
-
-    def n3(self, namespace_manager: Any = None) -> str:
-        """N-Triples 1.2 form."""
-        return str(self)
-
-
-def term_text(term: Node) -> str:
-    """N-Triples form of a term, or `?name` for a variable: how terms are shown in rules and messages."""
-    if isinstance(term, Literal):
-        return _literal_text(term)
-    if isinstance(term, URIRef):
-        return f"<{term}>"
-    if isinstance(term, BNode):
-        return f"_:{term}"
-    if isinstance(term, Variable):
-        return f"?{term}"
-    return str(term)
-
-
-def _literal_text(literal: Literal) -> str:
-    text = str(literal).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    if literal.language:
-        return f'"{text}"@{literal.language}'
-    return f'"{text}"^^<{literal.datatype}>' if literal.datatype else f'"{text}"'
 
 
 # ---------------------------------------------------------------- expressions
@@ -339,12 +289,6 @@ class Rule:
         terms = [term for atom in self.head for term in atom.terms if term not in self.own_terms]
         new_terms = any(_has_blank(t) or (isinstance(t, TripleTerm) and any(_term_variables(t))) for t in terms)
         return new_terms or bool(self.assignments)
-
-    @property
-    def triple_terms(self) -> tuple[TripleTerm, ...]:
-        """The triple terms in head and body atoms, NOT included: what an engine without RDF 1.2 must refuse."""
-        atoms = [*self.head, *self.body_atoms, *(a for n in self.negations for a in n.atoms)]
-        return tuple(dict.fromkeys(t for a in atoms for t in a.terms if isinstance(t, TripleTerm)))
 
     def __str__(self) -> str:
         name = f"<{self.iri}> " if self.iri else ""

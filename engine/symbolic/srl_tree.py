@@ -45,10 +45,11 @@ _NAMES = {name.upper(): name for name in [*FUNCTIONS, *_FORMS] if name[0].isalph
 
 
 class RuleReader(TermReader):
-    """Turns one parse tree into a `RuleSet`; arguments as for `TermReader`."""
+    """Turns one parse tree into a `RuleSet`; arguments as for `TermReader`, and whether unsafe rules are refused."""
 
-    def __init__(self, text: str, *, file: str, base: str | None) -> None:
+    def __init__(self, text: str, *, file: str, base: str | None, check: bool = True) -> None:
         super().__init__(text, file=file, base=base)
+        self._check = check
         self._rules: list[Rule] = []
         self._data: list[Triple] = []
         self._names = set(re.findall(r"[?$](\w+)", text))
@@ -164,7 +165,8 @@ class RuleReader(TermReader):
         rule = Rule(iri, head, body, data, location=Location(self._file, begin.line, begin.column))
         if not head or any(atom.predicate == RDF.type and atom.object == _RESULT for atom in head):
             rule = self._constraint(rule, begin)
-        check_safety(rule)
+        if self._check:
+            check_safety(rule)
         self._rules.append(rule)
         self._variables, self._paths = [], []
 

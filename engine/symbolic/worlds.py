@@ -23,6 +23,7 @@ from engine.symbolic.constraints import Broken, broken
 from engine.symbolic.fixpoint import Budget, Exhausted, Spending, next_round, readers_of
 from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, bind_wild, evaluate, without_match
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
+from engine.symbolic.triple_terms import TripleMatch
 
 __all__ = ["Worlds"]
 
@@ -250,6 +251,7 @@ class Worlds:
     def _used(self, rule: CompiledRule, found: Bindings) -> Bindings:
         """The substitutions for which every NOT of the rule holds in the closure itself."""
         body = {variable for atom in rule.body for variable in atom.variables} | set(rule.constants)
+        body |= {v for match in rule.filters if isinstance(match, TripleMatch) for v in match.variables}
         found = Bindings({v: c for v, c in found.columns.items() if v in body}, found.size, found.world)
         for negation in rule.negations:
             found = without_match(

@@ -48,12 +48,15 @@ def finish_body(
     negation_slices: Callable[[CompiledAtom, bool], Sequence[Slice]],
     keys: Callable[[], Sequence[Key]],
     program: Program,
+    *,
+    grouped: bool = True,
 ) -> Bindings:
     """What is left of a body after its positive atoms: SET in order, the filters that wait for it, then NOT.
 
     Args:
         negation_slices: what a negated atom may match, given whether asserted triples alone count.
         keys: the relations a negated atom with a variable predicate or class may stand for.
+        grouped: whether the substitutions of a rule with aggregates are put together in the end.
     """
     for assignment in rule.assignments:
         bindings = assign(bindings, assignment, program.dictionary, program.memo)
@@ -69,6 +72,8 @@ def finish_body(
             lambda atom, _table: expand_atom(atom, keys(), program.type_id),
             program.dictionary,
         )
+    if rule.grouping is not None and grouped:
+        return rule.grouping.apply(bindings, program.dictionary, program.memo)[0]
     return bindings
 
 
@@ -123,6 +128,8 @@ def with_fresh(rule: CompiledRule, bindings: Bindings, program: Program) -> Bind
 
 def fresh_names(rule: CompiledRule) -> list[Variable]:
     """The variables whose values tell the blank nodes of a rule's head apart, in the order they are recorded."""
+    if rule.grouping is not None:
+        return sorted({*rule.values, *rule.grouping.variables})
     atoms = {variable for atom in rule.body for variable in atom.variables}
     return sorted({*rule.values, *atoms, *(assignment.variable for assignment in rule.assignments)})
 

@@ -82,7 +82,8 @@ def check_functions(rule: Rule) -> None:
     """
     inside = [element for negation in rule.negations for element in negation.elements]
     filters = [*rule.filters, *(element for element in inside if isinstance(element, Filter))]
-    for expression in [*(f.expression for f in filters), *(a.expression for a in rule.assignments)]:
+    given = [e for a in rule.assignments for e in (a.aggregate.arguments if a.aggregate else (a.expression,))]
+    for expression in [*(f.expression for f in filters), *given]:
         for call in _calls(expression):
             problem = _problem(call)
             if problem:

@@ -25,7 +25,17 @@ from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter
 from engine.symbolic.triple_terms import TripleMatch
 from kg.dictionary import LITERAL, Dictionary
 
-__all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
+__all__ = [
+    "Bindings",
+    "CompiledAtom",
+    "CompiledNegation",
+    "Slice",
+    "Slices",
+    "distinct_rows",
+    "evaluate",
+    "keep_if",
+    "without_match",
+]
 
 Array = NDArray[np.int64]
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
@@ -259,7 +269,7 @@ def _cost(atom: CompiledAtom, bindings: Bindings, slices: Sequence[Slice]) -> tu
     return (1 if shares or not bindings.columns else 2), (size if bound else 2 * size)
 
 
-def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
+def distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
     """The distinct value tuples of some variables, and for each substitution the number of its tuple."""
     if not variables or not bindings.size:
         return ([()] if bindings.size else []), np.zeros(bindings.size, dtype=np.int64)
@@ -281,7 +291,7 @@ def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bi
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
     variables = [v for v in condition.variables if v in bindings.columns]
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
     return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
 
@@ -328,7 +338,7 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, m
 
     variables = [v for v in expression_variables(assignment.expression) if v in bindings.columns]
     variables = list(dict.fromkeys(variables))
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
     volatile = _VOLATILE.search(str(assignment.expression)) is not None
     for at, ids in enumerate(tuples):

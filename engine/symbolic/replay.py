@@ -14,6 +14,7 @@ from rdflib import BNode, Literal, Variable
 from rdflib.term import Node
 
 from engine.symbolic.proof import Proof
+from engine.symbolic.recount import recounts
 from engine.symbolic.rules import DATA_SOURCE, Assignment, Atom, Filter, Negation, Rule, RuleSet
 from kg.errors import NoesisError
 from kg.expressions import holds, value_of
@@ -73,8 +74,9 @@ def _check_step(step: Proof, rule: Rule, graph: KnowledgeGraph, made: Made) -> N
     named = all(variable in values for atom in atoms for variable in atom.variables)
     fits = named and all(_fits(atom.terms, triple, values) for atom, triple in zip(atoms, given, strict=False))
     fits = fits and len(given) >= len(atoms) and given[len(atoms) :] == [tuple(axiom) for axiom in rule.axioms]
+    fits = recounts(step, rule, graph, _extend, _matches) if rule.aggregates else fits
     _expect(fits, step, "the premises are the body atoms, then the axioms")
-    for element in rule.body:
+    for element in () if rule.aggregates else rule.body:
         if isinstance(element, Atom):
             bound.update((variable, values[variable]) for variable in element.variables)
         elif isinstance(element, Filter):

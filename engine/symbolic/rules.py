@@ -6,7 +6,7 @@ SPARQL-RL (`srl.py`); a rule body is an ordered sequence, because a FILTER, NOT 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -81,11 +81,23 @@ class Call:
             if len(arguments) == 1:
                 return f"({self.function}{arguments[0]})"
             return f"({f' {self.function} '.join(arguments)})"
+        if self.function in AGGREGATES:
+            return aggregate_text(self.function, arguments)
         name = f"<{self.function}>" if ":" in self.function else self.function
         return f"{name}({', '.join(arguments)})"
 
 
 Expression: TypeAlias = Constant | VariableRef | Call
+
+AGGREGATES = frozenset((*(n + d for n in ("COUNT", "SUM", "MIN", "MAX") for d in ("", " DISTINCT")),))
+"""Functions of a `Call` that stands for an aggregate (our extension); COUNT without an argument is `COUNT(*)`."""
+
+
+def aggregate_text(function: str, arguments: Sequence[str]) -> str:
+    """An aggregate as it is written, given its arguments as they are."""
+    name, _, distinct = function.partition(" ")
+    return f"{name}({f'{distinct} ' if distinct else ''}{arguments[0] if arguments else '*'})"
+
 
 OPERATORS = frozenset(("||", "&&", "!", "=", "!=", "<", ">", "<=", ">=", "IN", "NOT IN", "+", "-", "*", "/"))
 
@@ -159,6 +171,12 @@ class Assignment:
 
     variable: Variable
     expression: Expression
+
+    @property
+    def aggregate(self) -> Call | None:
+        """The aggregate it binds to the variable, None where it is a plain expression."""
+        call = self.expression
+        return call if isinstance(call, Call) and call.function in AGGREGATES else None
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -272,6 +290,11 @@ class Rule:
         """Distinct variables of body, then head, in order of first occurrence; those local to a NOT included."""
         elements: tuple[BodyElement, ...] = (*self.body, *self.head)
         return tuple(dict.fromkeys(v for e in elements for v in e.variables))
+
+    @property
+    def aggregates(self) -> tuple[Assignment, ...]:
+        """The SET elements of the body that bind an aggregate, in order."""
+        return tuple(e for e in self.assignments if e.aggregate is not None)
 
     @cached_property
     def own_terms(self) -> frozenset[Node]:
@@ -403,14 +426,24 @@ def check_safety(rule: Rule) -> None:
 
     Reading the body in order: a FILTER and the expression of a SET use bound variables only, a SET binds a new one, and
     a FILTER in a NOT may use what is bound before the NOT or before it in the NOT. Each head variable is bound at the
-    end. A NOT binds nothing outside itself.
+    end. A NOT binds nothing outside itself. Behind an aggregate, only the head's variables and what is SET from there
+    on have a value, and no atom or NOT may stand.
 
     Raises:
         UnsafeRuleError: naming the rule, the variable and the place.
     """
     bound: set[Variable] = set()
+    inside: set[Variable] = set()  # what an aggregate may read, once there is one
     for element in rule.body:
-        if isinstance(element, Atom):
+        first = isinstance(element, Assignment) and element.aggregate is not None and not inside
+        if first:
+            inside, bound = bound, {v for atom in rule.head for v in atom.variables if v in bound}
+        if isinstance(element, Assignment) and element.aggregate is not None:
+            _check_aggregate(rule, element, inside)
+            bound.add(element.variable)
+        elif inside and isinstance(element, (Atom, Negation)):
+            raise _unsafe(rule, f"Expected every atom and NOT before the first aggregate (got {element} after it)")
+        elif isinstance(element, Atom):
             bound.update(element.variables)
         elif isinstance(element, Filter):
             _need(rule, element, element.variables, bound)
@@ -426,6 +459,15 @@ def check_safety(rule: Rule) -> None:
             if variable not in bound:
                 wanted = "Expected every head variable to be bound in the body"
                 raise _unsafe(rule, f"{wanted} (got ?{variable} in the head only)")
+
+
+def _check_aggregate(rule: Rule, element: Assignment, inside: set[Variable]) -> None:
+    if not rule.head:
+        wanted = "Expected no aggregate in a constraint; let a rule infer the number and a constraint read it"
+        raise _unsafe(rule, f"{wanted} (got {element})")
+    _need(rule, element, tuple(expression_variables(element.expression)), inside)
+    if element.variable in inside:
+        raise _unsafe(rule, f"Expected a new variable in {element} (got ?{element.variable}, already bound)")
 
 
 def _check_negation(rule: Rule, negation: Negation, outside: set[Variable]) -> None:

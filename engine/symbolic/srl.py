@@ -137,6 +137,7 @@ _WORDS = {
     "LANG_DIR": "a language tag",
     "WORD": "a function",
     "BOOLEAN": "true or false",
+    "AGGREGATE": "an aggregate",
     "COMPARE": "a comparison",
     "PLUS": "an operator",
     "MINUS": "an operator",

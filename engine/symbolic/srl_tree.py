@@ -111,6 +111,16 @@ class RuleReader(TermReader):
     def function_call(self, items: Items) -> Expression:
         return Call(str(items[0]), items[1])
 
+    def aggregate(self, items: Items) -> Expression:
+        """Our extension; `*` stands for the whole substitution, which can only be counted."""
+        token, value = items[0], items[-1]
+        name = token.upper() + (" DISTINCT" if len(items) == 3 else "")
+        if not isinstance(value, Token):
+            return Call(name, (_expression(value),))
+        if name != "COUNT":
+            raise self._error(f"Expected * in a plain COUNT alone (got it in {name})", token)
+        return Call(name, ())
+
     def expression_triple(self, items: Items) -> Expression:
         term = self.triple_term(items)
         if isinstance(items[0], TripleTerm) or any(_blanks(term)):

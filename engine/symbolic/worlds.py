@@ -65,6 +65,8 @@ class Worlds:
         for rules in self.strata:
             for rule in rules:
                 self._note_complete(rule)
+                if rule.grouping is not None:
+                    self._set_aside_readers(rule)
                 for negation in rule.negations:
                     self._set_aside_lost(rule, negation)
             self._close(rules)
@@ -78,7 +80,7 @@ class Worlds:
 
     def _close(self, rules: Sequence[CompiledRule]) -> None:
         for rule in rules:
-            if rule.rule.runs_once:
+            if rule.rule.runs_once and rule.grouping is None:
                 self._apply(rule)
         readers = readers_of(rules)
         active = next_round(dict.fromkeys(self.store.relations), readers)
@@ -184,6 +186,11 @@ class Worlds:
             elif key in self._complete:
                 self._set_aside_from(relation, self._complete[key])
         self._set_aside_renamed()
+
+    def _set_aside_readers(self, rule: CompiledRule) -> None:
+        """Set aside the worlds with rows that a rule with aggregates reads: a number of the closure may be another."""
+        for relation in {id(r): r for key in rule.keys if (r := self.store.get(key)) is not None}.values():
+            self._set_aside_from(relation, 0)
 
     def _set_aside_renamed(self) -> None:
         """Set aside the worlds in which a relation with rows has, or gets, another name: rules are made for that."""

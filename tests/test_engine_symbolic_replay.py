@@ -101,7 +101,7 @@ def test_where_data_takes_no_inferred_premise() -> None:
     )
     closure = materialise(KnowledgeGraph.from_triples([triple("a p b")]), parse_rules(text), entailment="none")
     step = by("r", closure, "a r b", [closure.proof(triple("a q b"))], x="a", y="b")
-    with pytest.raises(ReplayError, match="WHERE DATA reads asserted triples"):
+    with pytest.raises(ReplayError, match="WHERE DATA reads the triples of the graph"):
         replay(step, closure.graph, closure.rules)
 
 

@@ -38,7 +38,7 @@ from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Overrun, Worlds
 from kg.dictionary import IRI, LITERAL
 from kg.errors import LimitError, RuleError, StratificationError
-from kg.terms import Triple, fault, term_key
+from kg.terms import Triple, TripleTerm, fault, term_key
 
 __all__ = ["CHUNK", "Judgement", "Reason", "Status", "check", "check_ids", "check_stream"]
 
@@ -390,7 +390,7 @@ def _keys(terms: Sequence[Node]) -> list[str]:
     """The key of each term; empty for what is no RDF term."""
     if set(map(type, terms)) == {URIRef}:
         return ["".join(("<", term, ">")) for term in cast(Sequence[URIRef], terms)]
-    return [term_key(term) if isinstance(term, (URIRef, BNode, Literal)) else "" for term in terms]
+    return [term_key(term) if isinstance(term, (URIRef, BNode, Literal, TripleTerm)) else "" for term in terms]
 
 
 _USUAL: tuple[set[type], ...] = ({URIRef, BNode}, {URIRef}, {URIRef, BNode, Literal})

@@ -230,10 +230,12 @@ class _Checker:
 
     def _known(self, ids: Array) -> NDArray[np.bool_]:
         """Whether each id is of a literal, or of a term in the closure or its rules; same shape."""
-        known = np.zeros(len(self.dictionary) + 1, dtype=bool)  # the last one for an id of -1
-        known[: min(self.shared, len(self.closure.known))] = self.closure.known[: self.shared]
-        known[:-1] |= self.dictionary.kinds == LITERAL
-        return np.asarray(known[ids])
+        found = np.zeros(ids.shape, dtype=bool)
+        old = (ids >= 0) & (ids < min(self.shared, len(self.closure.known)))
+        found[old] = self.closure.known[ids[old]]
+        there = ids >= 0
+        found[there] |= self.dictionary.kinds[ids[there]] == LITERAL
+        return found
 
     def _in_worlds(self, ids: Array) -> _Batch:
         """What is to be said of distinct claims over known terms that are not in the closure."""

@@ -252,6 +252,8 @@ class Worlds:
         self.set_aside.update((relation.s[row:] >> 32).tolist())
 
     def _note_complete(self, rule: CompiledRule) -> None:
+        if not rule.negations and not rule.rule.runs_once:
+            return
         atoms = [atom for negation in rule.negations if not negation.data for atom in negation.atoms]
         keys = [k.key for a in atoms for k in ((a,) if a.key else expand_atom(a, self._keys(), self.program.type_id))]
         for key in [*keys, *(rule.keys if rule.rule.runs_once and not rule.rule.data else ())]:

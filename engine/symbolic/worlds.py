@@ -67,6 +67,7 @@ class Worlds:
     ) -> None:
         self.base, self.program, self.strata = revision.store if revision else base, program, strata
         self._starts_over = revision.starts_over if revision else _never
+        self._takes_back = revision.takes_back if revision else _never
         self.store = Store(base.type_id, dtype=np.int64)
         self.set_aside: set[int] = set()
         self.lost: dict[CompiledRule, set[int]] = {}
@@ -89,7 +90,7 @@ class Worlds:
         for rules in self.strata:
             for rule in rules:
                 self._note_complete(rule)
-                for negation in rule.negations if not self._starts_over(rule) else ():
+                for negation in rule.negations if not self._takes_back(rule) else ():
                     self._note_lost(rule, negation)
             self._close(rules)
         self._set_aside_late()

@@ -77,6 +77,7 @@ class Worlds:
     ) -> None:
         self.base, self.program, self.strata = revision.store if revision else base, program, strata
         self._starts_over = revision.starts_over if revision else _never
+        self._takes_back = revision.takes_back if revision else _never
         self.store = Store(base.type_id, dtype=np.int64)
         self.set_aside: set[int] = set()
         self.lost: dict[CompiledRule, set[int]] = {}
@@ -101,7 +102,7 @@ class Worlds:
                 self._note_complete(rule)
                 if rule.grouping is not None:
                     self._set_aside_readers(rule)
-                for negation in rule.negations if not self._starts_over(rule) else ():
+                for negation in rule.negations if not self._takes_back(rule) else ():
                     self._note_lost(rule, negation)
             self._close(rules)
         self._set_aside_late()
@@ -275,6 +276,8 @@ class Worlds:
         self.set_aside.update((relation.s[row:] >> 32).tolist())
 
     def _note_complete(self, rule: CompiledRule) -> None:
+        if not rule.negations and not rule.rule.runs_once:
+            return
         atoms = [atom for negation in rule.negations if not negation.data for atom in negation.atoms]
         keys = [k.key for a in atoms for k in ((a,) if a.key else expand_atom(a, self._keys(), self.program.type_id))]
         for key in [*keys, *(rule.keys if rule.rule.runs_once and not rule.rule.data else ())]:

@@ -242,7 +242,7 @@ def close(
 
         return axiom_rules(store, dictionary)
 
-    read = axiom_rules if entailment == "owl2rl" else tuple
+    read = axiom_rules if entailment.startswith("owl2rl") else tuple
     return Fixpoint(store, program, axiom_rules=read, budget=budget).run()
 
 

@@ -119,6 +119,8 @@ OWL_CASES = {
         ":p rdfs:subPropertyOf :q .",
         ":D rdfs:subClassOf :C .",
     ),
+    "dt-eq": (':a :p 1 . :b :q "01"^^xsd:byte .', ':a :p "01"^^xsd:byte .'),
+    "dt-type2": (":C owl:someValuesFrom xsd:integer ; owl:onProperty :p . :a :p 1.0 . :b :p 1.5, 'x' .", ":a a :C ."),
     "scm-int": (":C owl:intersectionOf ( :D :E ) .", ":C rdfs:subClassOf :E ."),
     "scm-uni": (":C owl:unionOf ( :D :E ) .", ":E rdfs:subClassOf :C ."),
 }
@@ -142,6 +144,14 @@ FALSE_CASES = {
     "cls-maxqc2": ":C owl:maxQualifiedCardinality 0 ; owl:onProperty :p ; owl:onClass owl:Thing . :a a :C ; :p 1 .",
     "cax-dw": ":C owl:disjointWith :D . :a a :C, :D .",
     "cax-adc": "[] a owl:AllDisjointClasses ; owl:members ( :C :D :E ) . :a a :C, :E .",
+    "dt-diff-maxc": ":C owl:maxCardinality 1 ; owl:onProperty :p . :a a :C ; :p 1, 2 .",
+    "dt-diff-maxqc": (
+        ":C owl:maxQualifiedCardinality 1 ; owl:onProperty :p ; owl:onDataRange xsd:integer . "
+        ":a a :C ; :p 1, 2.0, 'x' ."
+    ),
+    "dt-not-type": ":p rdfs:range xsd:byte . :a :p 1, 128 .",
+    "dt-not-type-avf": ":C owl:allValuesFrom xsd:byte ; owl:onProperty :p . :a a :C ; :p 1, 'x' .",
+    "dt-not-type-lexical": ':a :p "one"^^xsd:integer, " 1"^^xsd:integer, 1 .',
     "dt-diff": ':p a owl:FunctionalProperty . :a :p 1, "01"^^xsd:integer, 2.5 .',
 }
 
@@ -192,7 +202,7 @@ def test_owl_constraint(rule: str) -> None:
 
 def test_every_built_in_rule_has_a_case_of_its_name() -> None:
     of_lists = {"eq-rep-p", "eq-diff2", "eq-diff3", "prp-spo2", "prp-adp", "prp-key", "cls-int1", "cls-int2", "cls-uni"}
-    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni"}
+    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni", "dt-eq", "dt-not-type-lexical"}
     assert {rule.name for rule in builtin_rules("rdfs")} == set(RDFS_CASES)
     assert {rule.name for rule in builtin_rules("owl2rl")} == {*OWL_CASES, *FALSE_CASES} - of_lists
 

@@ -157,7 +157,7 @@ class _Checker:
         """The judgements, in the order of the claims."""
         judged = {at: found for at, claim in enumerate(claims) if (found := self._at_once(claim)) is not None}
         rest = {at: self._encode(claim) for at, claim in enumerate(claims) if at not in judged}
-        together = [at for at, ids in rest.items() if not self.program.is_schema(self.base.key(ids[1], ids[2]))]
+        together = [at for at in rest if not self._brings_rules(claims[at], rest[at])]
         if self._extend([rest[at] for at in together]):
             for start in range(0, len(together), CHUNK):
                 chunk = together[start : start + CHUNK]
@@ -180,6 +180,13 @@ class _Checker:
         if self.closure.incomplete:
             return self._unknown(claim, Reason.INCOMPLETE_CLOSURE, self.closure.incomplete)
         return None
+
+    def _brings_rules(self, claim: Triple, ids: Ids) -> bool:
+        """Whether a claim changes what rules are made: it is about the schema, or has a literal that makes one."""
+        if self.program.is_schema(self.base.key(ids[1], ids[2])):
+            return True
+        owl = self.closure.entailment.startswith("owl2rl")
+        return owl and isinstance(claim.object, Literal) and self.closure.literals.brings_rules(claim.object)
 
     def _encode(self, claim: Triple) -> Ids:
         s, p, o = (self.dictionary.intern(term) for term in claim)

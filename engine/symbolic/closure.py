@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from kg.dictionary import Dictionary
 from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple, term_key
+
+if TYPE_CHECKING:
+    from engine.symbolic.rulesets.literals import LiteralIndex
 
 __all__ = ["Closure", "Statistics", "close", "materialise", "violations_of"]
 
@@ -117,6 +120,13 @@ class Closure:
         terms = {term for atom in (*negated, *atoms) for term in atom.terms if isinstance(term, URIRef)}
         found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
         return found
+
+    @cached_property
+    def literals(self) -> LiteralIndex:
+        """The literals of the graph by value."""
+        from engine.symbolic.rulesets.literals import LiteralIndex
+
+        return LiteralIndex(self.graph.dictionary)
 
     @cached_property
     def matches(self) -> frozenset[object]:
@@ -235,14 +245,18 @@ def close(
         store.add(predicate, s, o, rule=ASSERTED, step=0)
     if claim is not None:
         store.add(claim[1], np.array([claim[0]]), np.array([claim[2]]), rule=ASSERTED, step=0)
+    from engine.symbolic.rulesets.literals import literal_rules
+
     program = Program(ruleset, dictionary, type_id, like=like)
 
     def axiom_rules() -> Sequence[Rule]:
         from engine.symbolic.rulesets.owl import axiom_rules
 
-        return axiom_rules(store, dictionary)
+        return [*axiom_rules(store, dictionary), *literals]
 
-    read = axiom_rules if entailment.startswith("owl2rl") else tuple
+    reads_axioms = entailment.startswith("owl2rl")
+    literals = literal_rules(store, dictionary) if reads_axioms else []
+    read = axiom_rules if reads_axioms else tuple
     return Fixpoint(store, program, axiom_rules=read, budget=budget).run()
 
 

@@ -20,9 +20,30 @@ from xml.etree.ElementTree import ParseError, canonicalize
 
 from rdflib import RDF, RDFS, XSD, Literal, URIRef
 
-from engine.symbolic.values import INTEGER_TYPES, Duration, ExpressionError, Moment, Number, known_type, parse_value
+from engine.symbolic.values import (
+    INTEGER_TYPES,
+    MAX_DIGITS,
+    Duration,
+    ExpressionError,
+    Moment,
+    Number,
+    known_type,
+    parse_value,
+)
 
-__all__ = ["DATATYPES", "OWL2RL_DATATYPES", "Identity", "disjoint", "has_value", "identity", "included", "is_ill_typed"]
+__all__ = [
+    "DATATYPES",
+    "FUNCTION",
+    "OWL2RL_DATATYPES",
+    "Identity",
+    "disjoint",
+    "has_no_value",
+    "has_value",
+    "identity",
+    "included",
+    "is_ill_typed",
+    "typed_identity",
+]
 
 Identity: TypeAlias = tuple[str, object]
 """A value: the space it is from (`real`, `string`, `double`, …) and what tells it apart there."""
@@ -52,8 +73,13 @@ _PARTS = {
     "gDay": re.compile(rf"---(0[1-9]|[12]\d|3[01]){_ZONE}", re.ASCII),
 }
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_LONG = re.compile(r"\d{10}.*[-:DHMSY]|[PY]\d{10}", re.ASCII)
+"""Years and durations with more digits than `values` parses."""
 _MAX_TEXT = 1 << 16
 """Characters of an XML literal that are looked at; a longer one is taken to be well formed."""
+
+FUNCTION = "urn:noesis:datatype:"
+"""Starts the IRIs of the functions on literals that the built-in rules use."""
 
 OWL2RL_DATATYPES = frozenset(
     (
@@ -77,19 +103,27 @@ DATATYPES = OWL2RL_DATATYPES | {
 
 def is_ill_typed(literal: Literal) -> bool:
     """Whether the datatype of a literal is known and its lexical form is not one of the datatype's."""
-    return literal.datatype in DATATYPES and identity(literal) is None
+    return literal.datatype in DATATYPES and has_no_value(str(literal.datatype), str(literal))
 
 
-@lru_cache(maxsize=1 << 16)
+def has_no_value(datatype: str, text: str) -> bool:
+    """Whether a lexical form is none of a known datatype's. One that is too long to be parsed is not said to be."""
+    return typed_identity(datatype, text) is None and len(text) <= MAX_DIGITS and not _LONG.search(text)
+
+
 def identity(literal: Literal) -> Identity | None:
     """The value of a literal, equal for literals that denote the same; None where it is ill typed or not known.
 
     rdflib's own comparison of literals is not used: it takes some literals of one value for two.
     """
-    text = str(literal)
     if literal.language:
-        return "langString", (text, literal.language.lower())
-    datatype = str(literal.datatype or XSD.string)
+        return "langString", (str(literal), literal.language.lower())
+    return typed_identity(str(literal.datatype or XSD.string), str(literal))
+
+
+@lru_cache(maxsize=1 << 16)
+def typed_identity(datatype: str, text: str) -> Identity | None:
+    """The value of a lexical form in the datatype of an IRI; None as for `identity`."""
     if datatype.startswith(_XSD):
         return _of_schema(datatype[len(_XSD) :], text)
     if datatype == str(RDF.PlainLiteral):

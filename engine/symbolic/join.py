@@ -262,8 +262,11 @@ def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[l
 def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bindings:
     """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
     from engine.symbolic.builtins import holds
+    from engine.symbolic.literal_filters import on_column
 
     quick = _compare(bindings, condition, dictionary)
+    if quick is None:
+        quick = on_column(condition.expression, bindings.columns, dictionary)
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
     variables = [v for v in condition.variables if v in bindings.columns]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from rdflib import BNode, Graph, Literal, Variable
 from rdflib.query import ResultRow
 from rdflib.term import Identifier, Node
 
 from engine.symbolic.proof import Proof
+from engine.symbolic.replay_literals import query_of
 from engine.symbolic.rules import Assignment, Atom, Filter, Negation, Rule, RuleSet
 from kg.errors import NoesisError
 from kg.graph import KnowledgeGraph
@@ -128,16 +128,9 @@ def _extend(atom: Atom, values: Values, graph: KnowledgeGraph, inferred: bool) -
             yield more
 
 
-@lru_cache(maxsize=512)
-def _query(expression: str) -> Any:
-    from rdflib.plugins.sparql import prepareQuery  # slow to import, and needed by few proofs
-
-    return prepareQuery(f"SELECT ({expression} AS ?result) {{}}")
-
-
 def _value(expression: str, values: Values) -> Node | None:
     named = {str(v): cast(Identifier, term) for v, term in values.items() if isinstance(v, Variable)}
-    row = next(iter(_NOTHING.query(_query(expression), initBindings=named)), None)
+    row = next(iter(_NOTHING.query(query_of(expression), initBindings=named)), None)
     return None if row is None else cast(Node | None, cast(ResultRow, row)[0])
 
 

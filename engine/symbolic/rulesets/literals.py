@@ -1,0 +1,108 @@
+"""OWL 2 RL rules about the literals of one graph: those of equal value, and those without a value.
+
+dt-eq makes literals of one value the same, and eq-rep-o says that what has one of them has the other. Here that is one
+rule for each predicate and pair, made where one is asserted, so a graph without typed literals gets none. Ill-typed
+literals are found among the asserted triples: rules only repeat them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from rdflib import Literal, URIRef, Variable
+from rdflib.term import Node
+
+from engine.symbolic.datatypes import (
+    DATATYPES,
+    FUNCTION,
+    Identity,
+    has_no_value,
+    identity,
+    is_ill_typed,
+    typed_identity,
+)
+from engine.symbolic.relation import Store
+from engine.symbolic.rules import Atom, Call, Constraint, Filter, Rule, VariableRef
+from kg.dictionary import LITERAL, Dictionary
+from kg.terms import local_name, term_key
+
+__all__ = ["LiteralIndex", "literal_rules"]
+
+RL = "https://www.w3.org/TR/owl2-profiles/#"
+X, Y = Variable("x"), Variable("y")
+SOURCE = "OWL 2 Profiles, 4.3, Table 8"
+_DATATYPES = frozenset(map(str, DATATYPES))
+
+
+class LiteralIndex:
+    """The literals with a written datatype that a dictionary has now, by value."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self.dictionary = dictionary
+        self.by_value: dict[Identity, list[int]] = {}
+        self.ill_typed: set[int] = set()
+        for id in np.flatnonzero(dictionary.kinds == LITERAL).tolist():
+            key = dictionary.key(id)
+            if key[-1] == ">":
+                self._add(id, key)
+
+    def _add(self, id: int, key: str) -> None:
+        end = key.rindex('"')
+        datatype = key[end + 4 : -1]
+        if datatype in _DATATYPES:
+            value = typed_identity(datatype, key[1:end])
+            if value is not None:
+                self.by_value.setdefault(value, []).append(id)
+            elif has_no_value(datatype, key[1:end]):
+                self.ill_typed.add(id)
+
+    def equal(self, value: Identity) -> list[int]:
+        """The literals of a value, those without a written datatype included."""
+        plain = self._plain(value)
+        return [*self.by_value.get(value, ()), *([] if plain is None else [plain])]
+
+    def brings_rules(self, term: Node) -> bool:
+        """Whether a claim about a term makes a rule: a literal that is ill typed, or equals another one."""
+        if not isinstance(term, Literal):
+            return False
+        value, own = identity(term), term_key(term)
+        if value is None:
+            return is_ill_typed(term)
+        return any(self.dictionary.key(id) != own for id in self.equal(value))
+
+    def _plain(self, value: Identity) -> int | None:
+        space, inside = value
+        if space == "string":
+            return self.dictionary.find_key(f'"{inside}"')
+        if space == "langString" and isinstance(inside, tuple):
+            return self.dictionary.find_key(f'"{inside[0]}"@{inside[1]}')
+        return None
+
+
+def literal_rules(store: Store, dictionary: Dictionary) -> list[Rule]:
+    """dt-eq, and dt-not-type for lexical forms, for each predicate with an asserted triple of such a literal."""
+    index = LiteralIndex(dictionary)
+    groups = [ids for value in index.by_value if len(ids := index.equal(value)) > 1]
+    others = {id: [other for other in ids if other != id] for ids in groups for id in ids}
+    special = np.array(sorted({*others, *index.ill_typed}), dtype=np.int64)
+    rules: list[Rule] = []
+    for (predicate, cls), relation in store if len(special) else ():
+        objects = relation.o[: relation.size_before(1) if cls < 0 else 0]
+        found = dict.fromkeys(objects[np.isin(objects, special)].tolist())
+        name = dictionary.term(predicate)
+        rules += [_same(name, dictionary.term(id), dictionary.term(o)) for id in found for o in others.get(id, ())]
+        rules += [_without_value(name)] if not index.ill_typed.isdisjoint(found) else []
+    return rules
+
+
+def _same(predicate: Node, literal: Node, other: Node) -> Rule:
+    comment = "Literals of one value are the same (dt-eq): what has one has the other (eq-rep-o)."
+    head, body = (Atom(X, predicate, other),), (Atom(X, predicate, literal),)
+    return Rule(URIRef(f"{RL}dt-eq"), head, body, comment=comment, source=SOURCE)
+
+
+def _without_value(predicate: Node) -> Constraint:
+    comment = "A literal whose lexical form is none of its datatype's has no value."
+    message = f"{{?x}} has the value {{?y}} of {local_name(str(predicate))}, which is not valid for its datatype"
+    body = (Atom(X, predicate, Y), Filter(Call(f"{FUNCTION}ill-typed", (VariableRef(Y),))))
+    iri = URIRef(f"{RL}dt-not-type-lexical")
+    return Constraint(iri, (), body, data=True, comment=comment, source=SOURCE, message=message)

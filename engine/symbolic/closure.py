@@ -121,12 +121,12 @@ class Closure:
         found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
         return found
 
-    @cached_property
+    @property
     def literals(self) -> LiteralIndex:
         """The literals of the graph by value."""
         from engine.symbolic.rulesets.literals import LiteralIndex
 
-        return LiteralIndex(self.graph.dictionary)
+        return LiteralIndex.of(self.graph.dictionary)
 
     @cached_property
     def matches(self) -> frozenset[object]:

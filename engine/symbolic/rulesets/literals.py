@@ -7,6 +7,8 @@ literals are found among the asserted triples: rules only repeat them.
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary, ref
+
 import numpy as np
 from rdflib import Literal, URIRef, Variable
 from rdflib.term import Node
@@ -34,13 +36,34 @@ _DATATYPES = frozenset(map(str, DATATYPES))
 
 
 class LiteralIndex:
-    """The literals with a written datatype that a dictionary has now, by value."""
+    """The literals with a written datatype that a dictionary has, by value."""
 
     def __init__(self, dictionary: Dictionary) -> None:
-        self.dictionary = dictionary
+        self._dictionary = ref(dictionary)
+        self._read = 0
         self.by_value: dict[Identity, list[int]] = {}
         self.ill_typed: set[int] = set()
-        for id in np.flatnonzero(dictionary.kinds == LITERAL).tolist():
+
+    @classmethod
+    def of(cls, dictionary: Dictionary) -> LiteralIndex:
+        """The index of a dictionary, made on first use, kept with it, and read on where the dictionary grew."""
+        found = _INDEXES.get(dictionary)
+        if found is None:
+            found = _INDEXES[dictionary] = cls(dictionary)
+        found._read_on()
+        return found
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary it is of."""
+        dictionary = self._dictionary()
+        assert dictionary is not None, "an index is used only where its dictionary is"
+        return dictionary
+
+    def _read_on(self) -> None:
+        dictionary, start = self.dictionary, self._read
+        self._read = len(dictionary)
+        for id in (start + np.flatnonzero(dictionary.kinds[start:] == LITERAL)).tolist():
             key = dictionary.key(id)
             if key[-1] == ">":
                 self._add(id, key)
@@ -78,9 +101,12 @@ class LiteralIndex:
         return None
 
 
+_INDEXES: WeakKeyDictionary[Dictionary, LiteralIndex] = WeakKeyDictionary()
+
+
 def literal_rules(store: Store, dictionary: Dictionary) -> list[Rule]:
     """dt-eq, and dt-not-type for lexical forms, for each predicate with an asserted triple of such a literal."""
-    index = LiteralIndex(dictionary)
+    index = LiteralIndex.of(dictionary)
     groups = [ids for value in index.by_value if len(ids := index.equal(value)) > 1]
     others = {id: [other for other in ids if other != id] for ids in groups for id in ids}
     special = np.array(sorted({*others, *index.ill_typed}), dtype=np.int64)

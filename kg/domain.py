@@ -153,7 +153,7 @@ def load_domain(
         claims=tuple(claims),
         wordings=tuple(wordings),
         settings=MappingProxyType(tables),
-        missing_imports=unmet,
+        missing_imports=tuple(map(str, unmet)),
     )
 
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
@@ -72,6 +72,7 @@ _PARTS = {
     "gMonth": re.compile(rf"--(0[1-9]|1[0-2]){_ZONE}", re.ASCII),
     "gDay": re.compile(rf"---(0[1-9]|[12]\d|3[01]){_ZONE}", re.ASCII),
 }
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _LONG = re.compile(r"\d{10}.*[-:DHMSY]|[PY]\d{10}", re.ASCII)
 """Years and durations with more digits than `values` parses."""
@@ -144,7 +145,7 @@ def _of_schema(name: str, text: str) -> Identity | None:
     if name in ("hexBinary", "base64Binary"):
         return _binary(name, text)
     if name in _PARTS:
-        return (name, text) if _PARTS[name].fullmatch(text) else None
+        return _recurring(name, text)
     if not known_type(name) or text != text.strip():
         return None
     try:
@@ -170,6 +171,15 @@ def _number(name: str, value: int | float | Decimal) -> Identity:
     if not isinstance(value, float):
         return "real", value
     return name, "NaN" if math.isnan(value) else (value, math.copysign(1.0, value))
+
+
+def _recurring(name: str, text: str) -> Identity | None:
+    """A day or month of every year; an offset of zero has three forms."""
+    found = _PARTS[name].fullmatch(text)
+    if not found or (name == "gMonthDay" and int(found[2]) > _LONGEST[int(found[1]) - 1]):
+        return None
+    *parts, zone = found.groups()
+    return name, (*parts, "Z" if zone in ("+00:00", "-00:00") else zone)
 
 
 def _binary(name: str, text: str) -> Identity | None:
@@ -244,12 +254,11 @@ def included(part: URIRef, whole: URIRef) -> bool:
     }
 
 
-def disjoint(datatypes: Iterable[URIRef]) -> bool:
+def disjoint(datatypes: Collection[URIRef]) -> bool:
     """Whether no value is in all of some datatypes of the map."""
-    every = [d for d in datatypes if d != RDFS.Literal]
-    if len({_space(d) for d in every if d != RDF.PlainLiteral}) > 1:
-        return True
-    if RDF.PlainLiteral in every and any(_space(d) not in ("string", "langString") for d in every):
+    every = [d for d in datatypes if d not in (RDFS.Literal, RDF.PlainLiteral)]
+    spaces = {_space(datatype) for datatype in every}
+    if len(spaces) > 1 or (RDF.PlainLiteral in datatypes and not spaces <= {"string", "langString"}):
         return True
     bounds = [INTEGER_TYPES[n] for d in every if (n := str(d).removeprefix(_XSD)) in INTEGER_TYPES]
     lows = [low for low, _ in bounds if low is not None]
@@ -261,6 +270,6 @@ def _space(datatype: URIRef) -> str:
     name = str(datatype).removeprefix(_XSD)
     if name in INTEGER_TYPES:
         return "real"
-    spaces = {"decimal": "real", "dateTimeStamp": "dateTime", "yearMonthDuration": "duration"}
-    spaces |= {"dayTimeDuration": "duration", str(RDF.PlainLiteral): "plain", str(RDF.langString): "langString"}
+    spaces = {"decimal": "real", "dateTimeStamp": "dateTime", str(RDF.langString): "langString"}
+    spaces |= {"yearMonthDuration": "duration", "dayTimeDuration": "duration"}
     return "string" if name in _TEXTS else spaces.get(name, name)

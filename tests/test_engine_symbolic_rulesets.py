@@ -184,6 +184,8 @@ MORE_CASES = {
         ":p a owl:InverseFunctionalProperty .",
     ),
     "same-properties": (":p a rdf:Property . :p owl:sameAs :q .", ":p owl:equivalentProperty :q ."),
+    "chain-transitive": (":p owl:propertyChainAxiom ( :p :p ) .", ":p a owl:TransitiveProperty ."),
+    "complement-superclass": (":C owl:disjointWith :D . :E owl:complementOf :D .", ":C rdfs:subClassOf :E ."),
     "restriction": (":C owl:onProperty :p .", ":C a owl:Restriction ."),
     "vocabulary": (":a :p :b .", "owl:Class rdfs:subClassOf rdfs:Class ."),
 }

@@ -42,6 +42,7 @@ __all__ = [
     "identity",
     "included",
     "is_ill_typed",
+    "meet_included",
     "typed_identity",
 ]
 
@@ -252,6 +253,19 @@ def included(part: URIRef, whole: URIRef) -> bool:
         ("yearMonthDuration", "duration"),
         ("dayTimeDuration", "duration"),
     }
+
+
+def meet_included(left: URIRef, right: URIRef, whole: URIRef) -> bool:
+    """Whether every value that two datatypes of the map share is one of a third; said only where one has bounds."""
+    if included(left, whole) or included(right, whole):
+        return True
+    names = [str(datatype).removeprefix(_XSD) for datatype in (left, right, whole)]
+    if any(name not in INTEGER_TYPES for name in names):
+        return False
+    (low, high), (least, most), (bottom, top) = (INTEGER_TYPES[name] for name in names)
+    lows, highs = [n for n in (low, least) if n is not None], [n for n in (high, most) if n is not None]
+    above = bottom is None or (bool(lows) and max(lows) >= bottom)
+    return above and (top is None or (bool(highs) and min(highs) <= top))
 
 
 def disjoint(datatypes: Collection[URIRef]) -> bool:

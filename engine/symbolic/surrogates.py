@@ -12,21 +12,25 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
+from itertools import combinations, product
 
-from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
+from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.closure import Closure, materialise
-from engine.symbolic.datatypes import DATATYPES, Identity, disjoint, has_value, included
+from engine.symbolic.datatypes import DATATYPES, Identity, disjoint, has_value, included, meet_included
 from engine.symbolic.entailment import simply_entails, value_key
+from engine.symbolic.pairwise import pairwise
+from engine.symbolic.rules import Atom, Rule, RuleSet
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple, term_key
+from kg.terms import Triple, local_name, term_key
 
 __all__ = ["ALWAYS_RECOGNISED", "Interpreted", "entails"]
 
 ALWAYS_RECOGNISED = frozenset((XSD.string, RDF.langString))
 """What every regime above simple entailment recognises (RDF 1.1 Semantics, section 8)."""
 
+_MEET = URIRef("https://www.w3.org/TR/owl2-rdf-based-semantics/#datatypes-meet")
 _NUMBERED = re.compile(re.escape(str(RDF)) + r"_[1-9]\d*")
 _KEPT = frozenset((OWL.maxCardinality, OWL.maxQualifiedCardinality, OWL.minCardinality, OWL.cardinality))
 """Properties whose literals rules read as numbers; their objects stay literals."""
@@ -76,7 +80,10 @@ class Interpreted:
         terms = {term for graph in (premise, *vocabulary) for triple in graph.triples() for term in triple}
         if not self.simple:
             triples += [*self._types(), *self._axioms(terms, rdfs=entailment != "rdf")]
-        self.closure: Closure = materialise(KnowledgeGraph.from_triples(triples), entailment=entailment)
+        more = entailment == "owl2rl-more"
+        triples += [self._generalise(triple) for triple in pairwise(premise)] if more else []
+        rules = self._meets(terms) if more else RuleSet()
+        self.closure: Closure = materialise(KnowledgeGraph.from_triples(triples), rules, entailment=entailment)
 
     def entails(self, conclusion: KnowledgeGraph) -> bool:
         """Whether the graph entails the triples of another; everything follows from an inconsistent graph."""
@@ -125,6 +132,18 @@ class Interpreted:
             yield Triple(datatype, RDF.type, RDFS.Datatype)  # rdfs1
         for part in used if self.owl else ():  # in OWL a class below another by its members is a subclass
             yield from (Triple(part, RDFS.subClassOf, d) for d in used if part != d and included(part, d))
+
+    def _meets(self, terms: Collection[Node]) -> RuleSet:
+        """Rules that what is in two datatypes is in each that has their common values, and the same for a range."""
+        used, rules = sorted(d for d in self.recognised & DATATYPES if d in terms), list[Rule]()
+        x = Variable("x")
+        for (left, right), whole in product(combinations(used, 2), used):
+            if meet_included(left, right, whole) and not included(left, whole) and not included(right, whole):
+                for says in (RDF.type, RDFS.range):
+                    body = (Atom(x, says, left), Atom(x, says, right))
+                    comment = f"A value of {local_name(left)} and {local_name(right)} is one of {local_name(whole)}."
+                    rules.append(Rule(_MEET, (Atom(x, says, whole),), body, comment=comment))
+        return RuleSet(tuple(rules))
 
     # ------------------------------------------------------------ contradictions
 

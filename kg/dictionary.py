@@ -7,7 +7,8 @@ fusion model can all index by them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,10 @@ class Dictionary:
     def find_key(self, key: str) -> int | None:
         """The id of the term with this key, or None."""
         return self._ids.get(key)
+
+    def find_keys(self, keys: Sequence[str]) -> NDArray[np.int64]:
+        """The ids of the terms with these keys, -1 where there is none; shape (num_keys,)."""
+        return np.fromiter(map(self._ids.get, keys, repeat(-1)), np.int64, len(keys))
 
     def id(self, term: Node) -> int:
         """The id of a term.

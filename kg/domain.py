@@ -26,6 +26,7 @@ __all__ = ["Domain", "load_domain"]
 _LOG = logging.getLogger(__name__)
 
 ENTAILMENTS = ("owl2rl", "rdfs", "none")
+RULE_SUFFIXES = (".srl", ".rules", ".jena", ".n3")
 _TABLES = ("linking", "embedding", "fusion")
 _KEYS = (
     "name",
@@ -80,8 +81,9 @@ def load_domain(
 ) -> Domain:
     """The domain in a folder.
 
-    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl` is
-    a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the name is the folder's.
+    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl`,
+    `*.rules`, `*.jena` and `*.n3` is a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the
+    name is the folder's.
 
     An ontology that is imported (owl:imports) is read where a file of the folder declares it, named in `domain.toml` or
     not. One that is in no file is logged as a warning and kept in `Domain.missing_imports`; nothing is fetched.
@@ -116,7 +118,7 @@ def load_domain(
         )
     rule_files = settings.files("rules")
     if rule_files is None:
-        rule_files = [path for path in every if path.suffix == ".srl"]
+        rule_files = [path for path in every if path.suffix in RULE_SUFFIXES]
     claims_files = settings.files("claims")
     if claims_files is None:
         claims_files = [path for path in every if path.name == "claims.tsv"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rdflib import RDF, RDFS, SKOS, BNode, Literal, URIRef
 from rdflib.term import Node
 
-from kg.columns import Columns, Ids
+from kg.columns import NO_SOURCE, Columns, Ids
 from kg.dictionary import LITERAL, Dictionary
 from kg.errors import UnknownTermError
 from kg.terms import Triple, local_name, split_camel
@@ -42,7 +42,6 @@ _STANDARD_PREFIXES = {
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[^\s<>\"{}|^`\\]+")
 _SOURCE = "urn:noesis:source:"
 _DEFAULT_GRAPH = "urn:x-rdflib:default"  # what some versions of rdflib call it in place of None
-_NO_SOURCE = 2**31 - 1  # a source number past every list of sources
 
 _VOCABULARIES = (str(RDF), str(RDFS), "http://www.w3.org/2002/07/owl#", "http://www.w3.org/2001/XMLSchema#")
 
@@ -283,7 +282,7 @@ class KnowledgeGraph:
         rows = []
         for s, p, o, name in quads:
             default = name is None or str(name) == _DEFAULT_GRAPH
-            number = _NO_SOURCE if default else names.setdefault(str(name), len(names))
+            number = NO_SOURCE if default else names.setdefault(str(name), len(names))
             rows.append([*(dictionary.intern(term) for term in (s, p, o)), number])
         columns = np.array(rows, dtype=np.int32).reshape(-1, 4).T
         return cls(dictionary, Columns.from_arrays(*columns), prefixes=prefixes, sources=tuple(names))

@@ -7,12 +7,13 @@ N-Triples without escapes, so that it can be made from any parser's terms quickl
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
-__all__ = ["Triple", "Variable", "local_name", "split_camel", "term_from_key", "term_key"]
+__all__ = ["Triple", "Variable", "fault", "local_name", "split_camel", "term_from_key", "term_key"]
 
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 
@@ -26,6 +27,20 @@ class Triple(NamedTuple):
 
     def __str__(self) -> str:
         return " ".join(term_key(term) for term in self)
+
+
+def fault(triple: Sequence[Node]) -> str:
+    """What keeps terms from being an RDF triple, in words; empty for a triple."""
+    if len(triple) != 3:
+        return f"{len(triple)} terms"
+    for name, term in Triple(*triple)._asdict().items():
+        if not isinstance(term, (URIRef, BNode, Literal)):
+            return f"the {name} is no RDF term: {term!r}"
+    if isinstance(triple[0], Literal):
+        return f"the subject is a literal: {triple[0].n3()}"
+    if not isinstance(triple[1], URIRef):
+        return f"the predicate is not an IRI: {triple[1]!r}"
+    return ""
 
 
 def term_key(term: Node) -> str:

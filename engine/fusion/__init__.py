@@ -15,6 +15,7 @@ from engine.fusion.examples import ClaimExample, generate_examples
 from engine.fusion.model import FusionModel
 from engine.fusion.probe import ProbeReader
 from engine.fusion.scorer import Scorer
+from engine.fusion.soft_rules import SoftRules, weigh_tensor
 from engine.fusion.store import load_fusion, save_fusion
 from engine.fusion.train import train_fusion
 
@@ -27,6 +28,7 @@ __all__ = [
     "PairedDifference",
     "ProbeReader",
     "Scorer",
+    "SoftRules",
     "binary_metrics",
     "compare",
     "evaluate_fusion",
@@ -37,4 +39,5 @@ __all__ = [
     "resolve_encoder",
     "save_fusion",
     "train_fusion",
+    "weigh_tensor",
 ]

@@ -44,17 +44,21 @@ def finish_body(
     negation_slices: Callable[[CompiledAtom, bool], Sequence[Slice]],
     keys: Callable[[], Sequence[Key]],
     program: Program,
+    *,
+    limit: int | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> Bindings:
     """What is left of a body after its positive atoms: SET in order, the filters that wait for it, then NOT.
 
     Args:
         negation_slices: what a negated atom may match, given whether asserted triples alone count.
         keys: the relations a negated atom with a variable predicate or class may stand for.
+        limit, stop: as for `join.evaluate`.
     """
     for assignment in rule.assignments:
         bindings = assign(bindings, assignment, program.dictionary, program.memo)
     for condition in rule.filters if rule.assignments else ():
-        bindings = keep_if(bindings, condition, program.dictionary)
+        bindings = keep_if(bindings, condition, program.dictionary, stop)
     for negation in rule.negations:
         bindings = without_match(
             bindings,
@@ -62,6 +66,8 @@ def finish_body(
             lambda atom, data=negation.data: negation_slices(atom, data),  # type: ignore[misc]  # fixes the loop variable
             lambda atom, _table: expand_atom(atom, keys(), program.type_id),
             program.dictionary,
+            limit=limit,
+            stop=stop,
         )
     return bindings
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rdflib import OWL, RDF, RDFS, Variable
 
@@ -92,6 +92,7 @@ class Program:
         self.memo: Memo = dict(like.memo) if like else {}
         self.made: dict[int, tuple[int, ...]] = {}
         self._blank_prefix: str | None = like._blank_prefix if like else None
+        self._merges = True
         self._sources = [self._prepare(rule) for rule in ruleset]
 
     def fork(self, dictionary: Dictionary) -> Program:
@@ -106,6 +107,12 @@ class Program:
         other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
         other.memo = dict(self.memo)
         other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
+        return other
+
+    def resumed(self, dictionary: Dictionary) -> Program:
+        """A fork for another store that goes on from what the rules have seen of this one."""
+        other = self.fork(dictionary)
+        other.rules = [replace(rule, seen=list(rule.seen)) for rule in self.rules]
         return other
 
     def extend(self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()) -> list[CompiledRule]:
@@ -135,6 +142,17 @@ class Program:
                 break
         self.keys |= keys
         return [rule for draft in live for rule in self._finish(draft)]
+
+    def every_way(self, store: Store) -> tuple[list[CompiledRule], list[CompiledRule]]:
+        """The rules and the constraints over a closed store, those included that do the same as another one.
+
+        A closure needs one of each; all proofs need every rule, and every schema triple a rule can be made from.
+        """
+        other = self.fork(self.dictionary)
+        other.rules, other.constraints, other.keys = [], [], set()
+        other._signatures, other._merges = set(), False
+        other.extend(store)
+        return other.rules, other.constraints
 
     def is_schema(self, key: Key) -> bool:
         """Whether growth of this relation asks for `extend` again."""
@@ -175,10 +193,14 @@ class Program:
 
     def blank(self, rule: CompiledRule, blank: Variable, row: tuple[int, ...]) -> int:
         """The blank node that a rule makes for a substitution; `made` remembers the substitution."""
-        name = "-".join(map(str, (self.number_of(rule.rule), blank[len(HEAD_MARK) :], *row)))
-        id = self.dictionary.intern_key(f"_:{self.blank_prefix}-{name}")
+        id = self.dictionary.intern_key(self.blank_key(rule, blank, row))
         self.made[id] = row
         return id
+
+    def blank_key(self, rule: CompiledRule, blank: Variable, row: tuple[int, ...]) -> str:
+        """The dictionary key of the blank node that a rule makes for a substitution."""
+        name = "-".join(map(str, (self.number_of(rule.rule), blank[len(HEAD_MARK) :], *row)))
+        return f"_:{self.blank_prefix}-{name}"
 
     def _prepare(self, rule: Rule) -> Draft:
         if rule.triple_terms:
@@ -212,7 +234,8 @@ class Program:
         body_triples = {(a.s, a.p, a.o) for a in draft.body}
         if not is_constraint and all(triple in body_triples for triple in draft.head):
             return
-        signature = draft.signature(self.number_of(draft.rule))
+        number = self.number_of(draft.rule)
+        signature = draft.signature(number) if self._merges else (number, tuple(sorted(draft.values.items())))
         if signature in self._signatures:
             return
         self._signatures.add(signature)

@@ -25,6 +25,7 @@ __all__ = ["ReplayError", "replay"]
 
 Values = Mapping[Node, Node]
 Made = dict[Node, object]
+Proofs = Proof | Collection[Proof]
 _NOTHING = Graph()
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")  # gives another value each time it is evaluated
 
@@ -33,18 +34,17 @@ class ReplayError(NoesisError):
     """A proof has a step that does not follow; the message names it."""
 
 
-def replay(proof: Proof, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Collection[Triple] = ()) -> int:
-    """Check every step of a proof; the number of distinct steps.
+def replay(proof: Proofs, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Collection[Triple] = ()) -> int:
+    """Check every step of a proof, or of many at once, a shared part once; the number of distinct steps.
 
     Args:
         graph: the closure's graph: asserted triples are leaves, and a NOT must have no match in it.
-        rules: the rules that may be used (`Closure.rules`).
-        assumed: claims that may be leaves.
-
+        rules: the rules that may be used (`Closure.rules`). assumed: claims that may be leaves.
     Raises:
         ReplayError: a step does not follow, or a leaf is not asserted.
     """
-    allowed, facts, stack = set(rules), {tuple(triple) for triple in assumed}, [(proof, False)]
+    allowed, facts = set(rules), {tuple(triple) for triple in assumed}
+    stack = [(each, False) for each in ((proof,) if isinstance(proof, Proof) else proof)]
     on_path, done, made = set[int](), set[int](), dict[Node, object]()
     while stack:
         step, leaving = stack.pop()

@@ -21,6 +21,8 @@ from kg.terms import Triple
 _T = TypeVar("_T")
 
 SHACL = "http://www.w3.org/ns/shacl#"
+WEIGHT = URIRef("urn:noesis:weight")
+"""The property that gives a rule its weight in a DATA block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,7 @@ class Rule:
         comment: `rdfs:comment` of the rule. source: `dct:source`.
         location: where it was written; takes no part in equality.
         axioms: the schema triples a compiled rule was made from, shown as premises in proofs.
+        weight: how far to trust it, in [0, 1]; what follows is the same, only `weigh` reads it.
     """
 
     iri: URIRef | None
@@ -284,6 +287,7 @@ class Rule:
     source: str = ""
     location: Location | None = field(default=None, compare=False)
     axioms: tuple[Triple, ...] = ()
+    weight: float = 1.0
 
     @property
     def name(self) -> str:

@@ -58,6 +58,8 @@ def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> 
 def load_rules(files: str | Path | Sequence[str | Path], *, root: str | Path | None = None) -> RuleSet:
     """The rules of some files and of what they import, as one rule set.
 
+    The language goes by the suffix: `.n3` is N3, `.rules` and `.jena` are Jena's, all else is SPARQL-RL.
+
     Args:
         files: read in order; a file is read once. root: folder that imported files must lie in, by default the folder
             of the file that imports.
@@ -75,6 +77,8 @@ def load_rules(files: str | Path | Sequence[str | Path], *, root: str | Path | N
 
 
 def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done: set[Path]) -> RuleSet:
+    from engine.symbolic.imports import parser_of
+
     queue = [(path, name)]
     while queue:
         path, name = queue.pop(0)
@@ -82,7 +86,8 @@ def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done:
         if path in done:
             continue
         done.add(path)
-        rules = parse_rules(_read(path, name), file=name, base=path.as_uri())
+        parse = parser_of(path) or parse_rules
+        rules = parse(_read(path, name), file=name, base=path.as_uri())
         for rule in rules:
             check_functions(rule)
         folder = Path(root).resolve() if root is not None else path.parent

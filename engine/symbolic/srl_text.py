@@ -11,6 +11,7 @@ from rdflib.term import Node
 from engine.symbolic.rules import (
     OPERATORS,
     SHACL,
+    WEIGHT,
     Assignment,
     Atom,
     BodyElement,
@@ -45,8 +46,9 @@ def ruleset_text(ruleset: RuleSet) -> str:
     parts = [*writer.prologue(ruleset.imports)]
     for rule in ruleset:
         parts.append(writer.rule(rule))
-        if rule.iri is not None and (rule.comment or rule.source):
-            parts.append(writer.annotations(rule))
+        if rule.iri is not None and (rule.comment or rule.source or rule.weight != 1):
+            said = writer.annotations(rule)  # once, where rules share an IRI
+            parts += [said] if said not in parts else []
     if ruleset.data:
         triples = "".join(f"    {writer.atom(Atom(*triple))} .\n" for triple in ruleset.data)
         parts.append(f"DATA {{\n{triples}}}\n")
@@ -97,6 +99,10 @@ class _Writer:
         assert rule.iri is not None
         said = ((RDFS.comment, rule.comment), (DCTERMS.source, rule.source))
         lines = [f"{self.term(predicate)} {self.term(Literal(text))}" for predicate, text in said if text]
+        if rule.weight != 1:
+            number = repr(rule.weight)
+            datatype = XSD.double if "e" in number else XSD.decimal
+            lines.append(f"{self.term(WEIGHT)} {self.term(Literal(number, datatype=datatype))}")
         return f"DATA {{ {self.term(rule.iri)} {' ; '.join(lines)} }}\n"
 
     def atom(self, atom: Atom) -> str:

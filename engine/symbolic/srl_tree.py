@@ -19,6 +19,7 @@ from rdflib.term import Node
 from engine.symbolic.functions import FUNCTIONS
 from engine.symbolic.rules import (
     SHACL,
+    WEIGHT,
     Assignment,
     Atom,
     Call,
@@ -36,6 +37,7 @@ from engine.symbolic.rules import (
     check_safety,
 )
 from engine.symbolic.srl_terms import MAX_NESTING, Items, TermReader
+from kg.errors import RuleError
 from kg.terms import Triple
 
 __all__ = ["RuleReader"]
@@ -226,12 +228,12 @@ def _rename(element: Any, names: Mapping[BNode, Variable]) -> Any:
 
 
 def _attach(rules: Sequence[Rule], data: Iterable[Triple]) -> tuple[list[Rule], list[Triple]]:
-    """The rules with their `rdfs:comment` and `dct:source`, and the triples that say something else."""
+    """The rules with their `rdfs:comment`, `dct:source` and weight, and the triples that say something else."""
     names = {rule.iri for rule in rules if rule.iri is not None}
     said: dict[tuple[Node, Node], list[str]] = {}
     rest = []
     for triple in data:
-        if triple.subject in names and triple.predicate in (RDFS.comment, DCTERMS.source):
+        if triple.subject in names and triple.predicate in (RDFS.comment, DCTERMS.source, WEIGHT):
             said.setdefault((triple.subject, triple.predicate), []).append(str(triple.object))
         else:
             rest.append(triple)
@@ -239,4 +241,24 @@ def _attach(rules: Sequence[Rule], data: Iterable[Triple]) -> tuple[list[Rule], 
     def text(rule: Rule, predicate: URIRef) -> str:
         return "\n".join(said.get((rule.iri, predicate), ())) if rule.iri is not None else ""
 
-    return [replace(r, comment=text(r, RDFS.comment), source=text(r, DCTERMS.source)) for r in rules], rest
+    def weighted(rule: Rule) -> Rule:
+        weight = _weight(rule, text(rule, WEIGHT))
+        return replace(rule, comment=text(rule, RDFS.comment), source=text(rule, DCTERMS.source), weight=weight)
+
+    return list(map(weighted, rules)), rest
+
+
+def _weight(rule: Rule, text: str) -> float:
+    """The weight a DATA block gives a rule, 1 where it gives none."""
+    try:
+        weight = float(text or 1)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight <= 1:
+        at = rule.location
+        raise RuleError(
+            f"Expected one weight in [0, 1] for {rule.kind} '{rule.name}' (got {text!r})",
+            file=at.file if at else None,
+            line=at.line if at else None,
+        )
+    return weight

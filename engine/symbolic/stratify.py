@@ -19,7 +19,7 @@ from rdflib.term import Node
 from engine.symbolic.rules import Atom, Location, Rule, TripleTerm
 from kg.errors import StratificationError
 
-__all__ = ["Dependency", "Wildcard", "dependency_of", "stratify", "stratify_rules"]
+__all__ = ["Dependency", "Wildcard", "components", "dependency_of", "stratify", "stratify_rules"]
 
 
 class Wildcard(Enum):
@@ -60,7 +60,7 @@ def stratify(dependencies: Sequence[Dependency]) -> list[list[int]]:
             message names the rules of the cycle and where they stand.
     """
     graph = _DependencyGraph(dependencies)
-    component = _components(graph.successors)
+    component = components(graph.successors)
     for node, strict in enumerate(graph.strict):
         for target in strict:
             if component[node] == component[target]:
@@ -166,7 +166,7 @@ def _choices(table: dict[object, Any], wanted: object) -> list[Any]:
     return [table[key] for key in (wanted, None) if key in table]
 
 
-def _components(successors: Sequence[Sequence[int]]) -> list[int]:
+def components(successors: Sequence[Sequence[int]]) -> list[int]:
     """The strongly connected component of each node, numbered so that a node's successors have no greater number.
 
     Tarjan's algorithm (1972) with its own stack, because a chain of rules may be longer than Python's.

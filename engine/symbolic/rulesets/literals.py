@@ -10,6 +10,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
+from numpy.typing import NDArray
 from rdflib import Literal, URIRef, Variable
 from rdflib.term import Node
 
@@ -43,6 +44,8 @@ class LiteralIndex:
         self._read = 0
         self.by_value: dict[Identity, list[int]] = {}
         self.ill_typed: set[int] = set()
+        self._others: dict[int, list[int]] = {}
+        self._special: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, dictionary: Dictionary) -> LiteralIndex:
@@ -62,7 +65,9 @@ class LiteralIndex:
 
     def _read_on(self) -> None:
         dictionary, start = self.dictionary, self._read
-        self._read = len(dictionary)
+        if start == len(dictionary):
+            return
+        self._read, self._special = len(dictionary), None
         for id in (start + np.flatnonzero(dictionary.kinds[start:] == LITERAL)).tolist():
             key = dictionary.key(id)
             if key[-1] == ">":
@@ -82,6 +87,19 @@ class LiteralIndex:
         """The literals of a value, those without a written datatype included."""
         plain = self._plain(value)
         return [*self.by_value.get(value, ()), *([] if plain is None else [plain])]
+
+    def special(self) -> NDArray[np.int64]:
+        """The literals that equal others, and the ill-typed ones, in order of their ids."""
+        if self._special is None:
+            shared = [ids for value in self.by_value if len(ids := self.equal(value)) > 1]
+            self._others = {id: [other for other in ids if other != id] for ids in shared for id in ids}
+            self._special = np.array(sorted({*self._others, *self.ill_typed}), dtype=np.int64)
+        return self._special
+
+    def others(self, id: int) -> list[int]:
+        """The literals that a literal equals, itself left out."""
+        self.special()
+        return self._others.get(id, [])
 
     def brings_rules(self, term: Node) -> bool:
         """Whether a claim about a term makes a rule: a literal that is ill typed, or equals another one."""
@@ -105,18 +123,28 @@ _INDEXES: WeakKeyDictionary[Dictionary, LiteralIndex] = WeakKeyDictionary()
 
 
 def literal_rules(store: Store, dictionary: Dictionary) -> list[Rule]:
-    """dt-eq, and dt-not-type for lexical forms, for each predicate with an asserted triple of such a literal."""
+    """dt-eq, and dt-not-type for lexical forms, for each predicate with an asserted triple of such a literal.
+
+    Equal literals count where they occur in asserted triples; a dictionary may have more.
+    """
     index = LiteralIndex.of(dictionary)
-    groups = [ids for value in index.by_value if len(ids := index.equal(value)) > 1]
-    others = {id: [other for other in ids if other != id] for ids in groups for id in ids}
-    special = np.array(sorted({*others, *index.ill_typed}), dtype=np.int64)
-    rules: list[Rule] = []
-    for (predicate, cls), relation in store if len(special) else ():
+    special = index.special()
+    if not len(special):
+        return []
+    used: dict[int, dict[int, None]] = {}
+    for (predicate, cls), relation in store:
         objects = relation.o[: relation.size_before(1) if cls < 0 else 0]
-        found = dict.fromkeys(objects[np.isin(objects, special)].tolist())
+        found = objects[np.isin(objects, special)]
+        if len(found):
+            used[predicate] = dict.fromkeys(found.tolist())
+    occurring = {id for ids in used.values() for id in ids}
+    rules: list[Rule] = []
+    for predicate, ids in used.items():
         name = dictionary.term(predicate)
-        rules += [_same(name, dictionary.term(id), dictionary.term(o)) for id in found for o in others.get(id, ())]
-        rules += [_without_value(name)] if not index.ill_typed.isdisjoint(found) else []
+        for id in ids:
+            others = [other for other in index.others(id) if other in occurring]
+            rules += [_same(name, dictionary.term(id), dictionary.term(other)) for other in others]
+        rules += [_without_value(name)] if not index.ill_typed.isdisjoint(ids) else []
     return rules
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import rdflib
 from rdflib import OWL, RDF, BNode, URIRef
 
-from engine.symbolic import builtin_rules, materialise, parse_rules, replay, ruleset_text
+from engine.symbolic import RuleSet, Status, builtin_rules, check, materialise, parse_rules, replay, ruleset_text
 from engine.symbolic.closure import Closure
 from kg.errors import ConfigError, RuleError
 from kg.graph import KnowledgeGraph
+from kg.load import load_graph
 from kg.terms import Triple, local_name
 
 RL = "https://www.w3.org/TR/owl2-profiles/#"
@@ -119,8 +121,73 @@ OWL_CASES = {
         ":p rdfs:subPropertyOf :q .",
         ":D rdfs:subClassOf :C .",
     ),
+    "dt-eq": (':a :p 1 . :b :q "01"^^xsd:byte .', ':a :p "01"^^xsd:byte .'),
+    "dt-type2": (":C owl:someValuesFrom xsd:integer ; owl:onProperty :p . :a :p 1.0 . :b :p 1.5, 'x' .", ":a a :C ."),
     "scm-int": (":C owl:intersectionOf ( :D :E ) .", ":C rdfs:subClassOf :E ."),
     "scm-uni": (":C owl:unionOf ( :D :E ) .", ":E rdfs:subClassOf :C ."),
+}
+# Rules that say something of every term: in the complete rule set only.
+TRIVIAL_CASES = {
+    "eq-ref": (":a :p :b .", ":b owl:sameAs :b ."),
+    "prp-ap": (":a :p :b .", "owl:incompatibleWith a owl:AnnotationProperty ."),
+    "cls-thing": (":a :p :b .", "owl:Thing a owl:Class ."),
+    "cls-nothing1": (":a :p :b .", "owl:Nothing a owl:Class ."),
+    "dt-type1": (":a :p :b .", "xsd:dateTimeStamp a rdfs:Datatype ."),
+    "scm-cls": (":C a owl:Class .", ":C rdfs:subClassOf owl:Thing ."),
+    "scm-op": (":p a owl:ObjectProperty .", ":p owl:equivalentProperty :p ."),
+    "scm-dp": (":p a owl:DatatypeProperty .", ":p rdfs:subPropertyOf :p ."),
+}
+
+# Sound, and in no table.
+MORE_CASES = {
+    "different-symmetric": (":a owl:differentFrom :b .", ":b owl:differentFrom :a ."),
+    "different-values": (
+        ":p a owl:FunctionalProperty . :a :p :x . :b :p :y . :x owl:differentFrom :y .",
+        ":a owl:differentFrom :b .",
+    ),
+    "different-subjects": (
+        ":p a owl:InverseFunctionalProperty . :a :p :x . :b :p :y . :a owl:differentFrom :b .",
+        ":x owl:differentFrom :y .",
+    ),
+    "different-classes": (":C owl:disjointWith :D . :a a :C . :b a :D .", ":a owl:differentFrom :b ."),
+    "different-complements": (":C owl:complementOf :D . :a a :C . :b a :D .", ":a owl:differentFrom :b ."),
+    "different-objects": (":p owl:propertyDisjointWith :q . :a :p :b ; :q :c .", ":b owl:differentFrom :c ."),
+    "different-sources": (":p owl:propertyDisjointWith :q . :a :p :b . :c :q :b .", ":a owl:differentFrom :c ."),
+    "different-irreflexive": (":p a owl:IrreflexiveProperty . :a :p :b .", ":a owl:differentFrom :b ."),
+    "different-asymmetric": (":p a owl:AsymmetricProperty . :a :p :b .", ":a owl:differentFrom :b ."),
+    "reflexive": (":p a owl:ReflexiveProperty . :a :q :b .", ":b :p :b ."),
+    "disjoint-symmetric": (":C owl:disjointWith :D .", ":D owl:disjointWith :C ."),
+    "disjoint-complement": (":C owl:complementOf :D .", ":C owl:disjointWith :D ."),
+    "complement-symmetric": (":C owl:complementOf :D .", ":D owl:complementOf :C ."),
+    "disjoint-properties-symmetric": (":p owl:propertyDisjointWith :q .", ":q owl:propertyDisjointWith :p ."),
+    "disjoint-subclasses": (":C owl:disjointWith :D . :E rdfs:subClassOf :C .", ":E owl:disjointWith :D ."),
+    "inverse-symmetric": (":p owl:inverseOf :q .", ":q owl:inverseOf :p ."),
+    "inverse-functional": (
+        ":p owl:inverseOf :q . :p a owl:FunctionalProperty .",
+        ":q a owl:InverseFunctionalProperty .",
+    ),
+    "inverse-inverse-functional": (
+        ":p owl:inverseOf :q . :p a owl:InverseFunctionalProperty .",
+        ":q a owl:FunctionalProperty .",
+    ),
+    "inverse-transitive": (":p owl:inverseOf :q ; a owl:TransitiveProperty .", ":q a owl:TransitiveProperty ."),
+    "inverse-domain": (":p owl:inverseOf :q ; rdfs:domain :C .", ":q rdfs:range :C ."),
+    "inverse-range": (":p owl:inverseOf :q ; rdfs:range :C .", ":q rdfs:domain :C ."),
+    "symmetric-inverse": (":p a owl:SymmetricProperty .", ":p owl:inverseOf :p ."),
+    "inverse-itself": (":p owl:inverseOf :p .", ":p a owl:SymmetricProperty ."),
+    "functional-subproperty": (
+        ":p rdfs:subPropertyOf :q . :q a owl:FunctionalProperty .",
+        ":p a owl:FunctionalProperty .",
+    ),
+    "inverse-functional-subproperty": (
+        ":p rdfs:subPropertyOf :q . :q a owl:InverseFunctionalProperty .",
+        ":p a owl:InverseFunctionalProperty .",
+    ),
+    "same-properties": (":p a rdf:Property . :p owl:sameAs :q .", ":p owl:equivalentProperty :q ."),
+    "chain-transitive": (":p owl:propertyChainAxiom ( :p :p ) .", ":p a owl:TransitiveProperty ."),
+    "complement-superclass": (":C owl:disjointWith :D . :E owl:complementOf :D .", ":C rdfs:subClassOf :E ."),
+    "restriction": (":C owl:onProperty :p .", ":C a owl:Restriction ."),
+    "vocabulary": (":a :p :b .", "owl:Class rdfs:subClassOf rdfs:Class ."),
 }
 
 FALSE_CASES = {
@@ -142,8 +209,20 @@ FALSE_CASES = {
     "cls-maxqc2": ":C owl:maxQualifiedCardinality 0 ; owl:onProperty :p ; owl:onClass owl:Thing . :a a :C ; :p 1 .",
     "cax-dw": ":C owl:disjointWith :D . :a a :C, :D .",
     "cax-adc": "[] a owl:AllDisjointClasses ; owl:members ( :C :D :E ) . :a a :C, :E .",
+    "dt-diff-maxc": ":C owl:maxCardinality 1 ; owl:onProperty :p . :a a :C ; :p 1, 2 .",
+    "dt-diff-maxqc": (
+        ":C owl:maxQualifiedCardinality 1 ; owl:onProperty :p ; owl:onDataRange xsd:integer . "
+        ":a a :C ; :p 1, 2.0, 'x' ."
+    ),
+    "dt-not-type": ":p rdfs:range xsd:byte . :a :p 1, 128 .",
+    "dt-not-type-avf": ":C owl:allValuesFrom xsd:byte ; owl:onProperty :p . :a a :C ; :p 1, 'x' .",
+    "dt-not-type-lexical": ':a :p "one"^^xsd:integer, " 1"^^xsd:integer, 1 .',
     "dt-diff": ':p a owl:FunctionalProperty . :a :p 1, "01"^^xsd:integer, 2.5 .',
 }
+
+
+def iri(name: str) -> URIRef:
+    return URIRef(f"http://example/{name}")
 
 
 def read(turtle: str) -> rdflib.Graph:
@@ -152,10 +231,6 @@ def read(turtle: str) -> rdflib.Graph:
 
 def closed(turtle: str, *, entailment: str = "owl2rl") -> Closure:
     return materialise(KnowledgeGraph.from_rdflib(read(turtle)), entailment=entailment)
-
-
-def iri(name: str) -> URIRef:
-    return URIRef(f"http://example/{name}")
 
 
 @pytest.mark.parametrize("rule", RDFS_CASES)
@@ -181,6 +256,28 @@ def test_owl_rule(rule: str) -> None:
     assert closure.violations == ()
 
 
+@pytest.mark.parametrize("rule", TRIVIAL_CASES)
+def test_owl_rule_of_the_complete_rule_set(rule: str) -> None:
+    given, conclusion = TRIVIAL_CASES[rule]
+    (triple,) = read(conclusion)
+    closure = closed(given, entailment="owl2rl-full")
+    proof = closure.proof(triple)
+    assert proof.rule is not None
+    assert proof.rule.iri == URIRef(RL + rule)
+    assert replay(proof, closure.graph, closure.rules) >= 1
+    assert not closed(given).entails(triple)
+
+
+@pytest.mark.parametrize("rule", MORE_CASES)
+def test_rule_beyond_the_tables(rule: str) -> None:
+    given, conclusion = MORE_CASES[rule]
+    (triple,) = read(conclusion)
+    closure = closed(given, entailment="owl2rl-more")
+    assert closure.entails(triple)
+    assert replay(closure.proof(triple), closure.graph, closure.rules) >= 1
+    assert not closed(given, entailment="owl2rl-full").entails(triple)
+
+
 @pytest.mark.parametrize("rule", FALSE_CASES)
 def test_owl_constraint(rule: str) -> None:
     closure = closed(FALSE_CASES[rule])
@@ -192,12 +289,19 @@ def test_owl_constraint(rule: str) -> None:
 
 def test_every_built_in_rule_has_a_case_of_its_name() -> None:
     of_lists = {"eq-rep-p", "eq-diff2", "eq-diff3", "prp-spo2", "prp-adp", "prp-key", "cls-int1", "cls-int2", "cls-uni"}
-    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni"}
+    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni", "dt-eq", "dt-not-type-lexical"}
     assert {rule.name for rule in builtin_rules("rdfs")} == set(RDFS_CASES)
     assert {rule.name for rule in builtin_rules("owl2rl")} == {*OWL_CASES, *FALSE_CASES} - of_lists
 
 
-@pytest.mark.parametrize("name", ["rdfs", "owl2rl"])
+def test_every_rule_of_the_complete_rule_sets_has_a_case_of_its_name() -> None:
+    tables = {rule.name for rule in builtin_rules("owl2rl")}
+    full = {rule.name for rule in builtin_rules("owl2rl-full")}
+    assert full - tables == set(TRIVIAL_CASES)
+    assert {rule.name for rule in builtin_rules("owl2rl-more")} - full == set(MORE_CASES)
+
+
+@pytest.mark.parametrize("name", ["rdfs", "owl2rl", "rdf", "rdfs-full", "owl2rl-full", "owl2rl-more"])
 def test_every_built_in_rule_says_what_it_does_and_where_it_is_from(name: str) -> None:
     rules = builtin_rules(name)
     assert [rule.name for rule in rules if not rule.comment or not rule.source] == []
@@ -219,6 +323,105 @@ def test_a_constraint_speaks_of_the_terms_it_met() -> None:
 
 def test_rdfs_reads_no_owl_axiom() -> None:
     assert len(closed(OWL_CASES["prp-symp"][0], entailment="rdfs").graph.inferred) == 0
+
+
+# Literals -------------------------------------------------------------------------------------------------------------
+
+
+def violated(turtle: str) -> set[str]:
+    return {violation.constraint.name for violation in closed(turtle).violations}
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        (':a :p "1"^^xsd:int . :b :p 1.00 .', True),
+        (":a :p 1 . :b :p 1.0e0 .", False),
+        (':a :p "0.0"^^xsd:double . :b :p "-0.0"^^xsd:double .', False),
+        (":a :p 'x'@EN . :b :p 'x'@en .", True),
+        (":a :p 'x'@en . :b :p 'x' .", False),
+        (":a :p 'x' . :b :p 'x'^^xsd:token .", True),
+        (":a :p true . :b :p '1'^^xsd:boolean .", True),
+        (":a :p 'ff'^^xsd:hexBinary . :b :p 'FF'^^xsd:hexBinary .", True),
+        (":a :p '2020-01-01T00:00:00Z'^^xsd:dateTime . :b :p '2019-12-31T24:00:00Z'^^xsd:dateTime .", True),
+        (":a :p '2020-01-01T00:00:00Z'^^xsd:dateTime . :b :p '2020-01-01T01:00:00+01:00'^^xsd:dateTime .", False),
+        (":a :p '1'^^:mine . :b :p '01'^^:mine .", False),
+    ],
+)
+def test_a_key_is_compared_by_value(given: str, same: bool) -> None:
+    closure = closed(f":C owl:hasKey ( :p ) . :p a owl:DatatypeProperty . :a a :C . :b a :C . {given}")
+    triple = Triple(iri("a"), OWL.sameAs, iri("b"))
+    assert closure.entails(triple) == same
+    if same:
+        assert replay(closure.proof(triple), closure.graph, closure.rules) > 1
+    assert not [t for t in closure.graph.triples() if isinstance(t.subject, rdflib.Literal)]
+
+
+def test_two_literals_of_one_value_are_one_value_of_a_functional_property() -> None:
+    assert violated(":p a owl:FunctionalProperty . :a :p 1, 1.0 .") == set()
+    assert violated(":p a owl:FunctionalProperty . :a :p 1, 1.0e0 .") == {"dt-diff"}
+    assert violated(":p a owl:FunctionalProperty . :a :p '1'^^:mine, '2'^^:mine .") == set()
+
+
+def test_an_ill_typed_literal_is_named() -> None:
+    (violation,) = closed(':a :p "nine"^^xsd:byte, 9 ; :q "nine"^^:mine .').violations
+    assert violation.message == "a has the value nine of p, which is not valid for its datatype"
+
+
+def test_a_literal_too_long_to_be_parsed_is_not_said_to_be_ill_typed() -> None:
+    assert violated(f':a :p "{"1" * 3000}"^^xsd:integer, "12345678901-01-01"^^xsd:date .') == set()
+
+
+def test_a_range_may_be_a_defined_datatype() -> None:
+    schema = (
+        ":p rdfs:range :Small . :Small owl:equivalentClass [ owl:intersectionOf ( xsd:byte xsd:nonNegativeInteger ) ] ."
+    )
+    assert violated(f"{schema} :a :p 5 .") == set()
+    assert violated(f"{schema} :a :p -5 .") == {"dt-not-type"}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Triple(iri("a"), iri("p"), rdflib.Literal("one", datatype=rdflib.XSD.integer)),
+        Triple(iri("a"), iri("p"), rdflib.Literal("1.0", datatype=rdflib.XSD.decimal)),
+        Triple(iri("a"), iri("p"), rdflib.Literal("2")),
+        Triple(iri("a"), iri("f"), rdflib.Literal(7)),
+        Triple(iri("a"), iri("f"), rdflib.Literal("3.0", datatype=rdflib.XSD.decimal)),
+        Triple(iri("b"), iri("k"), rdflib.Literal("05", datatype=rdflib.XSD.integer)),
+        Triple(iri("b"), iri("k"), rdflib.Literal(6)),
+    ],
+    ids=str,
+)
+def test_a_claim_with_a_literal_has_the_verdict_of_a_fresh_closure(claim: Triple) -> None:
+    text = (
+        ":p rdfs:range xsd:integer . :f a owl:FunctionalProperty . :C owl:hasKey ( :k ) . "
+        ":a a :C ; :p 4 ; :f 3 ; :k 5 . :b a :C . :a owl:differentFrom :b ."
+    )
+    before = closed(text)
+    graph = read(text).add(claim)
+    fresh = materialise(KnowledgeGraph.from_rdflib(graph))
+    wanted = Status.CONTRADICTED if fresh.violations else Status.UNPROVEN
+    assert check(before, [claim])[0].status is wanted
+
+
+LUBM = Path(__file__).parents[2] / "shared" / "data" / "lubm"
+
+
+@pytest.mark.skipif(not LUBM.is_dir(), reason="the LUBM data are not beside the repository")
+def test_the_schema_is_closed_before_the_data_lubm_1_has_547_employees_by_scm_svf1() -> None:
+    graph = load_graph([LUBM / "lubm1.nt.gz", LUBM / "univ-bench.nt"])
+    employee = URIRef("http://swat.cse.lehigh.edu/onto/univ-bench.owl#Employee")
+
+    def employees(rules: RuleSet) -> int:
+        return len(
+            list(materialise(graph, rules, entailment="none").graph.triples(predicate=RDF.type, object=employee))
+        )
+
+    whole = materialise(graph)
+    of_employee = len(list(whole.graph.triples(predicate=RDF.type, object=employee)))
+    without = RuleSet(tuple(rule for rule in whole.rules.rules if rule.name != "scm-svf1"))
+    assert of_employee - employees(without) == 547
 
 
 # Lists ----------------------------------------------------------------------------------------------------------------

@@ -339,7 +339,11 @@ def keep_if(
     bindings: Bindings, condition: Filter, dictionary: Dictionary, stop: Callable[[], None] | None = None
 ) -> Bindings:
     """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
+    from engine.symbolic.literal_filters import on_column
+
     quick = _compare(bindings, condition, dictionary)
+    if quick is None:
+        quick = on_column(condition.expression, bindings.columns, dictionary)
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
     kept = []

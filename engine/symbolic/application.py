@@ -14,12 +14,22 @@ from rdflib import Variable
 
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import wild_values
-from engine.symbolic.join import Bindings, CompiledAtom, Slice, assign, keep_if, without_match
+from engine.symbolic.join import (
+    PIECE,
+    SMALL_PIECE,
+    Bindings,
+    CompiledAtom,
+    Slice,
+    assign,
+    in_pieces,
+    keep_if,
+    without_match,
+)
 from engine.symbolic.relation import Key
 from engine.symbolic.rules import Filter
 from kg.dictionary import IRI, LITERAL
 
-__all__ = ["HeadRows", "early_filters", "expand_atom", "finish_body", "head_rows"]
+__all__ = ["HeadRows", "early_filters", "expand_atom", "finish_body", "head_rows", "pieces"]
 
 Array = NDArray[np.int64]
 
@@ -36,6 +46,14 @@ class HeadRows(NamedTuple):
 def early_filters(rule: CompiledRule) -> tuple[Filter, ...]:
     """The filters that can run while atoms are joined: all, unless a SET may bind what they read."""
     return () if rule.assignments else rule.filters
+
+
+def pieces(rule: CompiledRule, bindings: Bindings) -> Iterator[Bindings]:
+    """The substitutions of a body: all together, or in pieces where a budget must be able to stop new terms."""
+    if rule.rule.runs_once:
+        yield from in_pieces(bindings, SMALL_PIECE if rule.fresh else PIECE)
+    else:
+        yield bindings
 
 
 def finish_body(
@@ -56,7 +74,7 @@ def finish_body(
         limit, stop: as for `join.evaluate`.
     """
     for assignment in rule.assignments:
-        bindings = assign(bindings, assignment, program.dictionary, program.memo)
+        bindings = assign(bindings, assignment, program.dictionary, program.memo, stop)
     for condition in rule.filters if rule.assignments else ():
         bindings = keep_if(bindings, condition, program.dictionary, stop)
     for negation in rule.negations:

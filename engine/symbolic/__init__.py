@@ -5,6 +5,7 @@ Importing this loads no torch; numba is loaded by the first closure.
 
 from engine.symbolic.check import Judgement, Reason, Status, check
 from engine.symbolic.closure import Closure, Statistics, materialise
+from engine.symbolic.closure_weights import ClosureWeights, weigh_all
 from engine.symbolic.constraints import AuditResult, Violation, audit
 from engine.symbolic.derivations import Derivations, derivations_of
 from engine.symbolic.fixpoint import Budget
@@ -23,6 +24,7 @@ __all__ = [
     "Boolean",
     "Budget",
     "Closure",
+    "ClosureWeights",
     "Constraint",
     "Derivations",
     "Judgement",
@@ -50,4 +52,5 @@ __all__ = [
     "replay",
     "ruleset_text",
     "weigh",
+    "weigh_all",
 ]

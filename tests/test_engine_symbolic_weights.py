@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rdflib import URIRef
 
 from engine.symbolic import Budget, Closure, RuleSet, materialise, parse_rules, replay, ruleset_text
+from engine.symbolic.closure_weights import weigh_all
 from engine.symbolic.semiring import ADD_PRODUCT, BOOLEAN, MAX_PRODUCT, TopProofs
 from engine.symbolic.weights import weigh
 from kg.errors import ConfigError, RuleError
@@ -138,7 +139,10 @@ def test_the_best_proofs_have_the_weights_that_are_given(program: tuple[Case, di
         own = weights.get(proof.conclusion, 1.0) if proof.rule is None and proof.conclusion else of_rule[proof.rule]
         return own * math.prod(map(product, proof.premises))
 
-    for item in weigh(closure, facts, weights=weights):
+    together = weigh_all(closure, weights=weights)
+    assert len(together) == len(facts)
+    for fact, item in zip(facts, weigh(closure, facts, weights=weights), strict=True):
+        assert together[fact] == pytest.approx(item.value)
         assert item.proof is not None
         assert product(as_written(item.proof)) == pytest.approx(item.value)
         assert item.proof.conclusion == item.target
@@ -212,6 +216,22 @@ def test_an_asserted_triple_of_little_weight_takes_the_weight_of_a_better_proof(
     assert weigh(closure, asked, weights=weights)[0].value == 0.75
     assert weigh(closure, asked, weights=weights, semiring=ADD_PRODUCT)[0].value == 1.0
     assert weigh(closure, asked, weights=weights, semiring=TopProofs(5))[0].value == (0.75, 0.25)
+
+
+def test_all_triples_are_weighed_together() -> None:
+    chain = [f"n{i} boss n{i + 1}" for i in range(60)]
+    closure = closed(FAMILY, *chain)
+    weights = {triple(text): 0.9 for text in chain}
+    found = weigh_all(closure, weights=weights, rule_weights={URIRef(EX + "far"): 0.99}, default=0.5)
+    assert found[triple("n0 above n60")] == pytest.approx(0.9**60 * 0.99**59)
+    assert (found[triple("n60 above n0")], found[triple("unheard above n0")]) == (0.0, 0.0)
+    by_triple = dict(
+        zip(zip(found.s.tolist(), found.p.tolist(), found.o.tolist(), strict=True), found.weight, strict=True)
+    )
+    assert {closure.graph.decode(*ids) for ids in by_triple} == set(closure.graph.triples())
+    ids = closure.graph.encode(triple("n3 above n5"))
+    assert ids is not None
+    assert by_triple[ids] == pytest.approx(0.9**2 * 0.99)
 
 
 def test_what_is_cut_short_is_marked_and_a_lower_bound() -> None:

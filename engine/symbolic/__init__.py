@@ -5,6 +5,7 @@ Importing this loads no torch; numba is loaded by the first closure.
 
 from engine.symbolic.check import Judgement, Reason, Status, check, check_ids, check_stream
 from engine.symbolic.closure import Change, Closure, Statistics, materialise
+from engine.symbolic.closure_weights import ClosureWeights, weigh_all
 from engine.symbolic.constraints import AuditResult, Violation, audit
 from engine.symbolic.counterfactual import Difference, counterfactual
 from engine.symbolic.derivations import Derivations, derivations_of
@@ -26,6 +27,7 @@ __all__ = [
     "Budget",
     "Change",
     "Closure",
+    "ClosureWeights",
     "Constraint",
     "Derivations",
     "Difference",
@@ -58,4 +60,5 @@ __all__ = [
     "rules_of",
     "ruleset_text",
     "weigh",
+    "weigh_all",
 ]

@@ -154,10 +154,10 @@ class Backward:
         state = closure.state
         self.program, self.store = state.program, state.store
         self._negated, self._asserted = state.negation_slices, closure.graph.asserted
-        rules, self.constraints = state.program.every_way(state.store)
+        self.rules, self.constraints = state.program.every_way(state.store)
         self._by_key: dict[Key, list[tuple[CompiledRule, Head]]] = defaultdict(list)
         self._wild: list[tuple[CompiledRule, Head]] = []
-        for rule in rules:
+        for rule in self.rules:
             for head in rule.head:
                 key = head_key(head, self.program.type_id)
                 (self._wild if key is None else self._by_key[key]).append((rule, head))
@@ -166,7 +166,7 @@ class Backward:
             self._asserted,
             self.program,
             lambda key: dict.fromkeys(rule for rule, _ in self._heads(key)),
-            lambda rule, table: self._matches(rule, table, ANCESTORS.substitutions),
+            lambda rule, table: self.matches(rule, table),
         )
 
     def _heads(self, key: Key) -> list[tuple[CompiledRule, Head]]:
@@ -191,7 +191,7 @@ class Backward:
             table = None if closes and nodes[0][1] < 0 else self._unify(rule, head, ids)
             if table is None:
                 continue
-            found = self._matches(rule, table, limit, chains=closes)
+            found = self.matches(rule, table, limit=limit, chains=closes)
             rows = [nodes[row] for row in found.columns[_ROW].tolist()]
             for each in self._applications(rule, found, rows, chains=closes):
                 mark = (each.conclusion, rule.number, each.premises)
@@ -208,7 +208,7 @@ class Backward:
             if rule.rule != violation.constraint or any(rule.values.get(v, id) != id for v, id in wanted.items()):
                 continue
             free = {v: id for v, id in wanted.items() if v not in rule.values}
-            table = self._matches(rule, Bindings.unit({**rule.constants, **free}), None)
+            table = self.matches(rule, Bindings.unit({**rule.constants, **free}), limit=None)
             found += self._applications(rule, table, [node] * table.size)
         return found
 
@@ -250,8 +250,20 @@ class Backward:
                 found[:, at] = (1, *row)
         return found
 
-    def _matches(self, rule: CompiledRule, table: Bindings, limit: int | None, *, chains: bool = False) -> Bindings:
-        first = Chains.first(rule, self._template(rule))[0] if chains else None
+    def matches(
+        self,
+        rule: CompiledRule,
+        table: Bindings,
+        *,
+        limit: int | None = ANCESTORS.substitutions,
+        chains: bool = False,
+    ) -> Bindings:
+        """The matches of a rule's body in the closure that agree with some values; with `chains` its first one a step.
+
+        Raises:
+            MemoryError: a join would give more than `limit` substitutions.
+        """
+        first = Chains.first(rule, self.template(rule))[0] if chains else None
 
         def rows(i: int) -> Sequence[Slice]:
             key = rule.body[i].key
@@ -276,7 +288,7 @@ class Backward:
             at = table.columns.get(term)
             return repeat(rule.values[term], table.size) if at is None else at.tolist()
 
-        template = self._template(rule)
+        template = self.template(rule)
         first = Chains.first(rule, template)[1] if chains else None
         atoms = [zip(*map(column, atom), strict=True) for atom in template]
         rows = zip(*atoms, strict=True) if atoms else repeat((), table.size)
@@ -289,7 +301,7 @@ class Backward:
                 premises = tuple(step_of(p) if at == first else p for at, p in enumerate(premises))
             yield Justification(node, rule, premises, table, row)
 
-    def _template(self, rule: CompiledRule) -> tuple[tuple[Term, Term, Term], ...]:
+    def template(self, rule: CompiledRule) -> tuple[tuple[Term, Term, Term], ...]:
         """The premises of a rule, ids and variables."""
         found = self._templates.get(id(rule))
         if found is None:

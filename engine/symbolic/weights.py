@@ -7,7 +7,7 @@ max-product), a fixpoint over the ancestors gives the weight. Elsewhere the sum 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from itertools import islice
@@ -174,7 +174,7 @@ class Weights(Generic[V]):
         default: Any,
     ) -> None:
         self.semiring = semiring
-        self._default = semiring.lift(default)
+        self.default = semiring.lift(default)
         self._leaves: dict[Ids, V] = {}
         for triple, weight in weights.items():
             self._leaves[asserted_ids(closure, triple)] = semiring.lift(weight)
@@ -184,6 +184,10 @@ class Weights(Generic[V]):
             if name not in known:
                 raise ConfigError(f"Expected weights of rules of the closure, or of their IRIs (got {name})")
         self._rules: dict[int, V] = {}
+
+    def given(self) -> Iterator[tuple[Ids, V]]:
+        """The asserted triples whose weight was given, and that weight."""
+        yield from self._leaves.items()
 
     @property
     def zero(self) -> V:
@@ -196,7 +200,7 @@ class Weights(Generic[V]):
 
     def leaf(self, node: Ids) -> V:
         """The weight of an asserted triple."""
-        return self._leaves.get(triple_of(node), self._default)
+        return self._leaves.get(triple_of(node), self.default)
 
     def rule(self, rule: Rule) -> V:
         """The weight of one application of a rule."""

@@ -22,7 +22,7 @@ from rdflib.term import Node
 from kg.columns import NO_SOURCE, Columns, Ids
 from kg.dictionary import LITERAL, Dictionary
 from kg.errors import UnknownTermError
-from kg.terms import Triple, local_name, split_camel
+from kg.terms import Triple, TripleTerm, local_name, split_camel
 
 if TYPE_CHECKING:
     import networkx
@@ -102,7 +102,7 @@ class KnowledgeGraph:
         Raises:
             UnknownTermError: a compact name has a prefix this graph does not declare.
         """
-        if isinstance(name, (URIRef, BNode, Literal)):
+        if isinstance(name, (URIRef, BNode, Literal, TripleTerm)):
             return name
         text = str(name)
         if text.startswith("<") and text.endswith(">"):
@@ -126,6 +126,8 @@ class KnowledgeGraph:
 
     def curie(self, term: Node) -> str:
         """A short name for a term: `prefix:local` where a prefix fits, else the N-Triples form."""
+        if isinstance(term, TripleTerm):
+            return f"<<( {' '.join(map(self.curie, term.parts))} )>>"
         if not isinstance(term, URIRef):
             return term.n3()
         fits = [(len(ns), prefix, ns) for prefix, ns in self.prefixes.items() if term.startswith(ns)]
@@ -141,6 +143,8 @@ class KnowledgeGraph:
             return names[0]
         if isinstance(term, URIRef):
             return split_camel(local_name(term))
+        if isinstance(term, TripleTerm):
+            return f"“{' '.join(map(self.label, term.parts))}”"
         return str(term)
 
     def labels(self, term: Node) -> tuple[str, ...]:
@@ -227,7 +231,7 @@ class KnowledgeGraph:
         for p in self.predicates():
             name = str(self.dictionary.term(p))
             _, objects = self.pairs(p)
-            if not name.startswith(skip) and bool((kinds[objects] != LITERAL).any()):
+            if not name.startswith(skip) and bool((kinds[objects] < LITERAL).any()):
                 chosen.append(p)
         return np.array(chosen, dtype=np.int32)
 
@@ -237,7 +241,7 @@ class KnowledgeGraph:
         ends = [np.concatenate(self.pairs(int(p))) for p in self.relation_ids]
         every = np.sort(np.concatenate(ends)) if ends else np.empty(0, dtype=np.int32)
         every = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
-        return every[~self.dictionary.is_literal(every)].astype(np.int32)
+        return every[self.dictionary.kinds[every] < LITERAL].astype(np.int32)
 
     def entity_triples(self, *, inferred: bool = False) -> NDArray[np.int32]:
         """Triples to learn from, as rows of head, relation and tail ids; shape (num_triples, 3).
@@ -251,7 +255,7 @@ class KnowledgeGraph:
         for columns in (self.asserted, self.inferred) if inferred else (self.asserted,):
             for p in self.relation_ids:
                 heads, tails = columns.pairs(int(p))
-                linked = kinds[tails] != LITERAL
+                linked = kinds[tails] < LITERAL
                 rows.append(_rows(heads[linked], int(p), tails[linked]))
             if type_id is not None:
                 heads, classes = columns.pairs(type_id)

@@ -17,6 +17,7 @@ import pyoxigraph as ox
 from kg.feed import Feed, Refusal
 from kg.frames import pack_keys, read_frame, read_json, write_frame, write_json
 from kg.plain_lines import PlainLines, whole_lines
+from kg.triple_keys import triple_key
 
 __all__ = ["FORMATS", "key_of", "limit_process", "main"]
 
@@ -78,26 +79,37 @@ class _Loader:
         self.ids: dict[Any, int] = {}
         self.count = self.total = 0
         self.new: list[str] = []
-        self.blank: list[ox.BlankNode] = []
+        self.blank: list[ox.BlankNode | ox.Triple] = []
+        self.labels: dict[int, str] = {}
         self.file = 0
         self.lines = PlainLines(self.known)
 
     def intern(self, term: Any) -> int:
         """The id of a term seen for the first time."""
         if isinstance(term, ox.BlankNode):
-            key = f"_:f{self.file}b{len(self.blank)}"
+            key = self.labels[self.count] = f"_:f{self.file}b{len(self.blank)}"
             self.blank.append(term)
         elif isinstance(term, ox.Triple):
-            raise Refusal(
-                "unsupported",
-                f"RDF 1.2 triple terms are not taken (got <<( {term} )>>); name them by a node",
-            )
+            key = self.triple_key(term)
+            if _has_blank(term):
+                self.blank.append(term)
         else:
             key = key_of(term)
         self.new.append(key)
         id = self.ids[term] = self.count
         self.count += 1
         return id
+
+    def triple_key(self, term: ox.Triple) -> str:
+        """The key of a triple term, whose blank nodes are those of the file."""
+        keys = []
+        for part in (term.subject, term.predicate, term.object):
+            if isinstance(part, ox.BlankNode):
+                id = self.intern(part) if part not in self.ids else self.ids[part]
+                keys.append(self.labels[id])
+            else:
+                keys.append(self.triple_key(part) if isinstance(part, ox.Triple) else key_of(part))
+        return triple_key(*keys)
 
     def flush(self, triples: array[int], feed: Feed) -> None:
         self.total += len(triples) // 3
@@ -141,6 +153,7 @@ class _Loader:
         for term in self.blank:
             del self.ids[term]
         self.blank.clear()
+        self.labels.clear()
 
     def read_quads(self, quads: Iterable[ox.Quad], triples: array[int], feed: Feed) -> None:
         """Interns the terms of what the parser gives."""
@@ -259,8 +272,14 @@ class _Loader:
         """A refusal of RDF 1.2 terms with the first place in the file that has their syntax."""
         if refusal.kind != "unsupported":
             return refusal
-        found = self.find(file, re.compile(r"<<|\{\||--(?:ltr|rtl)\b|rdf:parseType=\"Triple\"|rdf:version|@direction"))
+        found = self.find(file, re.compile(r"--(?:ltr|rtl)\b|rdf:version|@direction"))
         return refusal if found is None else Refusal(refusal.kind, refusal.reason, *found[:2])
+
+
+def _has_blank(term: Any) -> bool:
+    return isinstance(term, ox.BlankNode) or (
+        isinstance(term, ox.Triple) and (_has_blank(term.subject) or _has_blank(term.object))
+    )
 
 
 def _with_text(message: str, text: str) -> str:

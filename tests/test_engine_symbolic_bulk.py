@@ -185,6 +185,22 @@ def test_a_refutation_never_rests_on_what_the_claim_takes_back() -> None:
     replay(refutation, closure.graph, closure.rules, assumed=[triple("tweety cage c")])
 
 
+def test_what_a_rule_with_a_variable_predicate_gave_is_not_taken_back() -> None:
+    rules = parse_rules(
+        PREFIXES
+        + """RULE :free { ?x :flies :sky } WHERE { ?x a :Bird NOT { ?x :cage ?y } }
+             RULE :copy { ?x ?p ?y } WHERE { ?p :copied :yes . ?x :like ?y }
+             RULE :grounded { } WHERE { ?x a :Bird NOT { ?x :flies ?y } }"""
+    )
+    flock = ["tweety a Bird", "polly a Bird", "polly like sky", "flies copied yes", "c a Cage", "coco cage c"]
+    closure = materialise(graph_of(*flock), rules, entailment="none")
+    claims = [triple("tweety cage c"), triple("polly cage c")]
+    wanted = [by_definition(Case(list(graph_of(*flock).triples()), rules, []), claim) for claim in claims]
+    found = check(closure, claims)
+    assert [(judgement.status, set(judgement.violations)) for judgement in found] == wanted
+    assert [judgement.status for judgement in found] == [Status.CONTRADICTED, Status.UNPROVEN]
+
+
 def test_a_not_that_the_schema_rests_on_is_closed_afresh() -> None:
     rules = parse_rules(PREFIXES + "RULE :sub { :A rdfs:subClassOf :B } WHERE { :x a :A NOT { :x :p :y } }")
     triples = ["x a A", "B disjointWith C", "z a A", "z q y"]

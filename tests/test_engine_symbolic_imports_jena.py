@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rdflib import BNode, Literal, URIRef
 
-from engine.symbolic import load_rules, materialise, parse_rules, ruleset_text
+from engine.symbolic import load_rules, materialise, parse_rules, replay, ruleset_text
 from engine.symbolic.imports import parse_jena
 from kg.errors import PlacedError, SyntaxInputError, UnsafeRuleError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
@@ -27,11 +27,13 @@ bare: (?a ex:p ?b) -> (?b ex:ip ?a) .
 
 
 def inferred(rules: str, *numbers: int) -> set[tuple[str, str]]:
-    """Inferred predicate and object of `ex:a`, where `ex:a ex:p` the numbers."""
+    """Inferred predicate and object of `ex:a`, where `ex:a ex:p` the numbers; every proof is replayed."""
     facts = [(URIRef(EX + "a"), URIRef(EX + "p"), Literal(number)) for number in numbers]
     graph = KnowledgeGraph.from_triples(facts)
-    closed = materialise(graph, parse_jena(PREFIX + rules), entailment="none").graph
-    new = (t for t in closed.triples(URIRef(EX + "a")) if not closed.contains(t, inferred=False))
+    closure = materialise(graph, parse_jena(PREFIX + rules), entailment="none")
+    new = [t for t in closure.graph.triples(URIRef(EX + "a")) if not closure.graph.contains(t, inferred=False)]
+    for triple in new:
+        replay(closure.proof(triple), closure.graph, closure.rules)
     return {(str(t.predicate).removeprefix(EX), str(t.object)) for t in new}
 
 

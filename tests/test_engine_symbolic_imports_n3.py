@@ -10,7 +10,7 @@ import pytest
 from rdflib import RDF, Graph, URIRef, Variable
 from rdflib.graph import QuotedGraph
 
-from engine.symbolic import Constraint, load_rules, materialise, parse_rules, ruleset_text
+from engine.symbolic import Constraint, load_rules, materialise, parse_rules, replay, ruleset_text
 from engine.symbolic.imports import parse_jena, parse_n3
 from engine.symbolic.rules import Atom, Rule
 from kg.errors import LimitError, PlacedError, SyntaxInputError, UnsafeRuleError, UnsupportedRuleError
@@ -34,14 +34,14 @@ PROGRAM = (
 
 
 def closure_of(text: str) -> set[str]:
-    """What follows from the facts and rules of a text, short."""
+    """What follows from the facts and rules of a text, short; every proof is replayed."""
     rules = parse_n3(text)
-    graph = materialise(
-        KnowledgeGraph.from_triples(rules.data, prefixes=rules.prefixes), rules, entailment="none"
-    ).graph
-    return {
-        " ".join(map(graph.curie, triple)) for triple in graph.triples() if not graph.contains(triple, inferred=False)
-    }
+    facts = KnowledgeGraph.from_triples(rules.data, prefixes=rules.prefixes)
+    closure = materialise(facts, rules, entailment="none")
+    new = [triple for triple in closure.graph.triples() if not closure.graph.contains(triple, inferred=False)]
+    for triple in new:
+        replay(closure.proof(triple), closure.graph, closure.rules)
+    return {" ".join(map(closure.graph.curie, triple)) for triple in new}
 
 
 def test_a_rule_is_the_one_that_sparql_rl_says() -> None:

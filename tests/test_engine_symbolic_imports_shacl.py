@@ -10,7 +10,7 @@ import pytest
 from rdflib import Graph, URIRef
 from rdflib.term import Node
 
-from engine.symbolic import materialise, parse_rules, rules_of, ruleset_text
+from engine.symbolic import materialise, parse_rules, replay, rules_of, ruleset_text
 from kg import KnowledgeGraph, load_graph
 from kg.errors import NoesisError, SyntaxInputError, UnsafeRuleError, UnsupportedRuleError
 
@@ -38,8 +38,11 @@ def triple_rule(subject: str, predicate: str, object: str, target: str = "sh:tar
 
 def inferred(tmp_path: Path, text: str) -> set[str]:
     graph = graph_of(tmp_path, text)
-    closed = materialise(graph, rules_of(graph), entailment="none").graph
-    return {" ".join(map(closed.curie, t)) for t in closed.triples() if not graph.contains(t)}
+    closure = materialise(graph, rules_of(graph), entailment="none")
+    new = [triple for triple in closure.graph.triples() if not graph.contains(triple)]
+    for triple in new:
+        replay(closure.proof(triple), closure.graph, closure.rules)
+    return {" ".join(map(closure.graph.curie, triple)) for triple in new}
 
 
 def test_a_triple_rule_is_the_one_that_sparql_rl_says(tmp_path: Path) -> None:
@@ -244,3 +247,19 @@ def test_alternatives_are_bounded(tmp_path: Path) -> None:
     path = "[ sh:path ( " + "[ sh:alternativePath ( :p :q ) ] " * 30 + ") ]"
     with pytest.raises(UnsupportedRuleError, match="at most 100 alternatives"):
         rules_of(graph_of(tmp_path, triple_rule("sh:this", ":p", path)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        triple_rule("sh:this", ":p", ":x", more="; sh:condition :N") + " :N sh:node :N .",
+        triple_rule("sh:this", ":p", "_:e") + " _:e sh:union ( _:e ) .",
+        triple_rule("sh:this", ":p", "[ sh:path _:e ]") + " _:e sh:inversePath _:e .",
+        triple_rule("sh:this", ":p", "_:e0")
+        + "".join(f" _:e{n} sh:union ( _:e{n + 1} _:e{n + 1} ) ." for n in range(40))
+        + " _:e40 sh:union () .",
+    ],
+)
+def test_a_description_that_does_not_end_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UnsupportedRuleError, match="a description that ends"):
+        rules_of(graph_of(tmp_path, text))

@@ -15,13 +15,15 @@ from jaxtyping import Float
 from rdflib import URIRef
 from torch import Tensor
 
+from engine.symbolic.acyclic import AcyclicSum
+from engine.symbolic.chains import triple_of
 from engine.symbolic.closure import Closure
 from engine.symbolic.derivations import Derivations, Justification, Target, derivations_of
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.justify import Ids
 from engine.symbolic.ranked import Cost, OutOfWork, Size, Tree, best_trees
 from engine.symbolic.rules import Rule
-from engine.symbolic.weights import AcyclicSum, asserted_ids
+from engine.symbolic.weights import asserted_ids
 from kg.errors import BudgetError, ConfigError
 
 __all__ = ["SoftRules", "weigh_tensor"]
@@ -73,7 +75,7 @@ class SoftRules:
     ) -> None:
         if semiring not in ("max-product", "add-product"):
             raise ConfigError(f"Expected the semiring max-product or add-product (got {semiring!r})")
-        derivations = derivations_of(closure, *targets, budget=budget)
+        derivations = derivations_of(closure, *targets, budget=budget, chains=semiring == "max-product")
         if derivations.incomplete:
             wanted = "Expected few enough justifications to follow all of them"
             raise BudgetError(f"{wanted} (got {derivations.incomplete}); ask for fewer targets, or raise the budget")
@@ -111,7 +113,7 @@ class _Inputs:
 
     def leaf(self, node: Ids) -> int:
         """Where in the vector the weight of an asserted triple is."""
-        at = self._places.get(node)
+        at = self._places.get(triple_of(node))
         return self.ONE if at is None else 2 + at
 
     def rule(self, rule: Rule) -> int:

@@ -4,7 +4,7 @@
 `ExpressionError`, which `&&`, `||`, `IN`, `IF` and `COALESCE` treat as SPARQL 1.2 says.
 
 What changes from call to call (`NOW`, `UUID`, `STRUUID`, `BNODE`) is evaluated once for each distinct substitution of
-the expression's variables. Triple terms have no evaluation yet.
+the expression's variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rdflib.term import Node
 
 from engine.symbolic.arithmetic import cast, castable, literal_of
 from engine.symbolic.functions import FUNCTIONS as SPARQL_FUNCTIONS
-from engine.symbolic.functions import effective_boolean, text_of
+from engine.symbolic.functions import effective_boolean, text_of, triple_of
 from engine.symbolic.literal_filters import LITERAL_FUNCTIONS
 from engine.symbolic.patterns import compile_pattern
 from engine.symbolic.rules import Call, Constant, Expression, Filter, Rule, TripleTerm, VariableRef
@@ -46,7 +46,6 @@ def evaluate(expression: Expression, values: Values) -> Node:
 
     Raises:
         ExpressionError: it has none: an unbound variable, a wrong type, an unknown function.
-        UnsupportedRuleError: it makes a triple term.
     """
     if isinstance(expression, VariableRef):
         found = values.get(expression.variable)
@@ -55,7 +54,7 @@ def evaluate(expression: Expression, values: Values) -> Node:
         return found
     if isinstance(expression, Constant):
         if isinstance(expression.term, TripleTerm):
-            raise UnsupportedRuleError(f"The triple term {expression.term} is not evaluated yet")
+            return _put_values(expression.term, values)
         return expression.term
     form = _FORMS.get(expression.function)
     if form is not None:
@@ -73,6 +72,13 @@ def evaluate(expression: Expression, values: Values) -> Node:
     raise ExpressionError(f"Expected a known function (got {expression.function})")
 
 
+def _put_values(term: Node, values: Values) -> Node:
+    """A term with the values of the variables in it; what comes out for a triple term is one that RDF has."""
+    if isinstance(term, TripleTerm):
+        return triple_of(*(_put_values(part, values) for part in term.parts))
+    return evaluate(VariableRef(term), values) if isinstance(term, Variable) else term
+
+
 def check_functions(rule: Rule) -> None:
     """Checks that every function of a rule's expressions can be evaluated, so that no filter is silently false.
 
@@ -81,7 +87,8 @@ def check_functions(rule: Rule) -> None:
     """
     inside = [element for negation in rule.negations for element in negation.elements]
     filters = [*rule.filters, *(element for element in inside if isinstance(element, Filter))]
-    for expression in [*(f.expression for f in filters), *(a.expression for a in rule.assignments)]:
+    given = [e for a in rule.assignments for e in (a.aggregate.arguments if a.aggregate else (a.expression,))]
+    for expression in [*(f.expression for f in filters), *given]:
         for call in _calls(expression):
             problem = _problem(call)
             if problem:
@@ -102,8 +109,6 @@ def _calls(expression: Expression) -> list[Call]:
 
 def _problem(call: Call) -> str | None:
     name = call.function
-    if name == "TRIPLE":
-        return "TRIPLE makes a triple term, which is not evaluated yet"
     if name not in FUNCTIONS and name not in _FORMS and not castable(name):
         nearest = get_close_matches(name, [*FUNCTIONS, *_FORMS, *(str(XSD[t]) for t in ("integer", "decimal"))], 1)
         return f"Expected a known function (got {name})" + (f"; did you mean {nearest[0]}?" if nearest else "")

@@ -21,13 +21,13 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import BNode, Literal, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.clashes import Clashes, violations_in_order
 from engine.symbolic.closure import Closure, close, violations_of
 from engine.symbolic.compile import CompiledRule
 from engine.symbolic.constraints import Violation, in_order
+from engine.symbolic.encoding import distinct_rows, encode, faults_of
 from engine.symbolic.fixpoint import Budget, Exhausted, strata_of
 from engine.symbolic.judgement import Judgement, Reason, Status
 from engine.symbolic.justify import Prover, WorldProver
@@ -38,18 +38,17 @@ from engine.symbolic.rules import Severity
 from engine.symbolic.worlds import Overrun, Worlds
 from kg.dictionary import IRI, LITERAL
 from kg.errors import LimitError, RuleError, StratificationError
-from kg.terms import Triple, fault, term_key
+from kg.terms import Triple
 
 __all__ = ["CHUNK", "Judgement", "Reason", "Status", "check", "check_ids", "check_stream"]
 
 CHUNK = 32768
 """Claims decided together: enough to spread the cost of a rule application, few enough to bound memory."""
 
-_REVISED_ROWS = 4_000_000
-"""Rows that may be inferred again at a time, all worlds together: about 200 MB with their indexes."""
+_REVISED_ROWS = 2_000_000
+"""Rows that may be inferred again at a time, all worlds together: some 200 MB with their indexes."""
 
 Array = NDArray[np.int64]
-_Terms = Sequence[Sequence[Node]]  # subjects, predicates, objects of claims
 _STATUSES, _REASONS = tuple(Status), tuple(Reason)
 _ENTAILED, _CONTRADICTED, _UNPROVEN, _UNKNOWN = (status.code for status in _STATUSES)
 _OPEN = 255  # a claim that is not decided yet
@@ -184,8 +183,7 @@ class _Checker:
     def judge(self, claims: Sequence[Triple]) -> list[Judgement]:
         """The judgements, in the order of the claims."""
         columns = tuple(zip(*claims, strict=True))
-        faults = _faults(claims, columns)
-        ids = self._encode(columns)
+        faults, ids = faults_of(claims, columns), encode(columns, self.dictionary)
         batch = self.decide(ids, np.isin(np.arange(len(claims)), list(faults)) if faults else None)
         batch.detail.update(faults)
         missing = np.flatnonzero(batch.reason == _REASONS.index(Reason.TERM_NOT_IN_GRAPH))
@@ -216,24 +214,18 @@ class _Checker:
         if self.closure.incomplete:
             batch.unknown(at, Reason.INCOMPLETE_CLOSURE, self.closure.incomplete)
         elif len(at):
-            distinct, number = _distinct(ids[at])
+            distinct, number = distinct_rows(ids[at])
             batch.scatter(self._in_worlds(distinct), at, number)
         return batch
 
-    def _encode(self, columns: _Terms) -> Array:
-        """The ids of the claims' terms, column by column; new literals get one, other new terms -1."""
-        ids = np.stack([self.dictionary.find_keys(_keys(column)) for column in columns], axis=1)
-        for at in np.flatnonzero(ids[:, 2] < 0).tolist():
-            if isinstance(columns[2][at], Literal):
-                ids[at, 2] = self.dictionary.intern(columns[2][at])
-        return ids
-
     def _known(self, ids: Array) -> NDArray[np.bool_]:
         """Whether each id is of a literal, or of a term in the closure or its rules; same shape."""
-        known = np.zeros(len(self.dictionary) + 1, dtype=bool)  # the last one for an id of -1
-        known[: min(self.shared, len(self.closure.known))] = self.closure.known[: self.shared]
-        known[:-1] |= self.dictionary.kinds == LITERAL
-        return np.asarray(known[ids])
+        found = np.zeros(ids.shape, dtype=bool)
+        old = (ids >= 0) & (ids < min(self.shared, len(self.closure.known)))
+        found[old] = self.closure.known[ids[old]]
+        there = ids >= 0
+        found[there] |= self.dictionary.kinds[ids[there]] == LITERAL
+        return found
 
     def _in_worlds(self, ids: Array) -> _Batch:
         """What is to be said of distinct claims over known terms that are not in the closure."""
@@ -258,7 +250,7 @@ class _Checker:
     def _keys(self, ids: Array) -> tuple[list[Key], Array]:
         """The relations that triples belong to, and for each triple the number of its relation."""
         cls = np.where(ids[:, 1] == self.base.type_id, ids[:, 2], -1)
-        pairs, number = _distinct(np.stack([ids[:, 1], cls], axis=1))
+        pairs, number = distinct_rows(np.stack([ids[:, 1], cls], axis=1))
         return [(p, c) for p, c in pairs.tolist()], number
 
     def _extend(self, keys: Sequence[Key]) -> set[Key]:
@@ -378,36 +370,7 @@ def _parts(at: Array, stop: Exhausted) -> list[Array]:
     return [at[: len(at) // 2], at[len(at) // 2 :]]
 
 
-def _distinct(rows: Array) -> tuple[Array, Array]:
-    """The distinct rows in order, and for each row the number of its equal."""
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    new = np.ones(len(rows), dtype=bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    number = np.empty(len(rows), dtype=np.int64)
-    number[order] = np.cumsum(new) - 1
-    return ordered[new], number
-
-
 def _invalid(ids: Array, closure: Closure) -> NDArray[np.bool_]:
     """Which triples have a literal as subject, or a predicate that is no IRI; a missing term counts as an IRI."""
     kinds = np.append(closure.graph.dictionary.kinds, np.uint8(IRI))
     return np.asarray((kinds[ids[:, 0]] == LITERAL) | (kinds[ids[:, 1]] != IRI))
-
-
-def _keys(terms: Sequence[Node]) -> list[str]:
-    """The key of each term; empty for what is no RDF term."""
-    if set(map(type, terms)) == {URIRef}:
-        return ["".join(("<", term, ">")) for term in cast(Sequence[URIRef], terms)]
-    return [term_key(term) if isinstance(term, (URIRef, BNode, Literal)) else "" for term in terms]
-
-
-_USUAL: tuple[set[type], ...] = ({URIRef, BNode}, {URIRef}, {URIRef, BNode, Literal})
-"""The types of the terms of triples that need no further look."""
-
-
-def _faults(claims: Sequence[Triple], columns: _Terms) -> dict[int, str]:
-    """What keeps claims from being RDF triples, in words, by position."""
-    if all(set(map(type, column)) <= usual for column, usual in zip(columns, _USUAL, strict=True)):
-        return {}
-    return {at: wrong for at, claim in enumerate(claims) if (wrong := fault(claim))}

@@ -22,14 +22,14 @@ from engine.symbolic.fixpoint import Budget, Exhausted, Fixpoint, Spending
 from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
 from engine.symbolic.proof import Proof
-from engine.symbolic.relation import ASSERTED, Store
-from engine.symbolic.rules import Rule, RuleSet, TripleTerm, check_safety, term_text
+from engine.symbolic.relation import ASSERTED, DATA_STEP, Store
+from engine.symbolic.rules import DATA_SOURCE, Rule, RuleSet, check_safety
 from engine.symbolic.stratify import stratify_rules
 from kg.columns import Columns, pack
 from kg.dictionary import Dictionary
 from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple, term_key
+from kg.terms import Triple, TripleTerm, term_key
 
 if TYPE_CHECKING:
     from engine.symbolic.derivations import Backward
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Closure", "Statistics", "axiom_reader", "close", "materialise", "violations_of"]
 
 log = logging.getLogger(__name__)
-DATA_SOURCE = "DATA of the rules"
-"""The source of triples stated in a rule file."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +275,7 @@ class Closure:
             compiled=len(state.program.rules) + len(state.program.constraints),
             strata=len(state.strata),
             rounds=state.spending.rounds,
-            steps=state.step,
+            steps=state.step - DATA_STEP,
             seconds=state.seconds,
             by_rule=dict(sorted(_by_rule(state).items(), key=lambda item: (-item[1], item[0]))),
         )
@@ -289,13 +287,14 @@ def materialise(
     """The closure of a graph's asserted triples under a built-in rule set and further rules.
 
     Args:
-        rules: added to the built-in ones; triples of its DATA blocks count as asserted.
+        rules: added to the built-in ones; triples of its DATA blocks count as asserted, but `WHERE DATA` and
+            `NOT DATA` see the triples of the graph alone.
         entailment: "owl2rl", "rdfs" or "none": which rules are built in.
         budget: limits; what is cut short has `Closure.incomplete` set.
 
     Raises:
         UnsafeRuleError: a variable of a rule is not bound where its value is needed.
-        UnsupportedRuleError: a rule has a triple term or an unknown function.
+        UnsupportedRuleError: a rule has an unknown function, or DATA a triple that no graph holds.
         StratificationError: a rule depends on its own result through NOT.
     """
     from engine.symbolic.rulesets import builtin_rules
@@ -334,11 +333,12 @@ def close(
     """
     type_id = dictionary.intern(RDF.type)
     store = Store(type_id)
-    for predicate in graph.asserted.predicates():
-        s, o = graph.asserted.pairs(predicate)
-        store.add(predicate, s, o, rule=ASSERTED, step=0)
+    in_data = graph.sources[-1:] == (DATA_SOURCE,)
+    _fill(store, graph, step=0, data=False if in_data else None)
     if claim is not None:
         store.add(claim[1], np.array([claim[0]]), np.array([claim[2]]), rule=ASSERTED, step=0)
+    if in_data:
+        _fill(store, graph, step=DATA_STEP, data=True)
     program = Program(ruleset, dictionary, type_id, like=like)
     axiom_rules = axiom_reader(store, dictionary, entailment=entailment)
     return Fixpoint(store, program, axiom_rules=axiom_rules, budget=budget).run()
@@ -354,6 +354,17 @@ def axiom_reader(store: Store, dictionary: Dictionary, *, entailment: str) -> Ca
         return [*axiom_rules(store, dictionary), *literal_rules(store, dictionary)]
 
     return read if entailment.startswith("owl2rl") else tuple
+
+
+def _fill(store: Store, graph: KnowledgeGraph, *, step: int, data: bool | None) -> None:
+    """Add the asserted triples: those of DATA blocks, the others, or (None) all."""
+    for predicate in graph.asserted.predicates():
+        s, o = graph.asserted.pairs(predicate)
+        sources = graph.asserted.sources(predicate)
+        if data is not None and sources is not None:
+            chosen = (sources == len(graph.sources) - 1) == data
+            s, o = s[chosen], o[chosen]
+        store.add(predicate, s, o, rule=ASSERTED, step=step)
 
 
 def violations_of(
@@ -469,17 +480,29 @@ def _occurs(graph: KnowledgeGraph, key: str) -> bool:
     return id is not None and any(bool((column == id).any()) for column in graph.asserted.arrays())
 
 
+def _fault(triple: Sequence[Node]) -> str:
+    """What keeps a triple, or a triple term in it, out of an RDF graph; empty for nothing."""
+    subject, predicate, object = triple
+    if isinstance(subject, (Literal, TripleTerm)):
+        return f"a {'literal' if isinstance(subject, Literal) else 'triple term'} as subject"
+    if not isinstance(predicate, URIRef):
+        return "a predicate that is no IRI"
+    return _fault(object.parts) if isinstance(object, TripleTerm) else ""
+
+
 def _with_data(graph: KnowledgeGraph, ruleset: RuleSet) -> KnowledgeGraph:
     """The graph with the triples of DATA blocks asserted; their blank nodes get labels the graph does not have."""
     if not ruleset.data:
         return graph
     for triple in ruleset.data:
-        if isinstance(triple.subject, Literal) or any(isinstance(term, TripleTerm) for term in triple):
-            wanted = "Expected DATA without triple terms and literal subjects, which are not evaluated yet"
-            raise UnsupportedRuleError(f"{wanted} (got {' '.join(map(term_text, triple))})")
+        fault = _fault(triple)
+        if fault:
+            raise UnsupportedRuleError(f"Expected in DATA triples that a graph can hold (got {fault} in {triple})")
     dictionary, names = graph.dictionary, dict[Node, Node]()
 
     def fresh(term: Node) -> Node:
+        if isinstance(term, TripleTerm):
+            return TripleTerm(*map(fresh, term.parts))
         if not isinstance(term, BNode):
             return term
         if term not in names:

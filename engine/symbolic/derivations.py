@@ -22,11 +22,12 @@ from rdflib import BNode, Variable
 from rdflib.term import Node
 
 from engine.symbolic.application import early_filters, finish_body, fresh_names
+from engine.symbolic.chains import Chains, step_of, triple_of
 from engine.symbolic.compile import CompiledRule
 from engine.symbolic.constraints import Violation
 from engine.symbolic.draft import BODY_MARK, Head, Term, head_key
 from engine.symbolic.fixpoint import Budget
-from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
+from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids
 from engine.symbolic.relation import Key
 from engine.symbolic.stratify import components
@@ -55,7 +56,8 @@ class Justification:
     """One rule application: a rule, a substitution, and the triples of its body.
 
     Args:
-        conclusion: ids of the triple; those of a violation start with -1.
+        conclusion: ids of the triple; those of a violation start with -1. A step of a chain has the complement of the
+            predicate (`chains.triple_of` gives its triple).
         premises: the body atoms in the order written, then the schema triples the rule was made from.
         table: substitutions of the rule. row: the one of this application.
     """
@@ -117,17 +119,21 @@ class Derivations:
         return path | {node} if part[node] == part[premise] else frozenset()
 
 
-def derivations_of(closure: Closure, *targets: Target, budget: Budget | None = None) -> Derivations:
+def derivations_of(
+    closure: Closure, *targets: Target, budget: Budget | None = None, chains: bool = False
+) -> Derivations:
     """Every justification of some triples or violations, of the premises, and so on down to asserted triples.
 
     Args:
+        chains: of the proofs by a recognised transitive rule, leave out those that differ in parentheses from one that
+            is there (see `chains`). Enough for the best proof, and far less where relations are long.
         budget: limits: `rounds` of going from conclusions to premises, ancestors (`triples`), rule instances
             (`substitutions`), `seconds`; by default `ANCESTORS`.
 
     Raises:
         NotEntailedError: a violation is not one of this closure. (A triple that is not in it has a target None.)
     """
-    search = _Search(closure.backward, budget or ANCESTORS)
+    search = _Search(closure.backward, budget or ANCESTORS, chains=chains)
     nodes: list[Ids | None] = []
     for number, target in enumerate(targets):
         if isinstance(target, Violation):
@@ -147,7 +153,7 @@ class Backward:
     def __init__(self, closure: Closure) -> None:
         state = closure.state
         self.program, self.store = state.program, state.store
-        self._negated = state.negation_slices
+        self._negated, self._asserted = state.negation_slices, closure.graph.asserted
         rules, self.constraints = state.program.every_way(state.store)
         self._by_key: dict[Key, list[tuple[CompiledRule, Head]]] = defaultdict(list)
         self._wild: list[tuple[CompiledRule, Head]] = []
@@ -156,21 +162,38 @@ class Backward:
                 key = head_key(head, self.program.type_id)
                 (self._wild if key is None else self._by_key[key]).append((rule, head))
         self._templates: dict[int, tuple[tuple[Term, Term, Term], ...]] = {}
+        self._chains = Chains(
+            self._asserted,
+            self.program,
+            lambda key: dict.fromkeys(rule for rule, _ in self._heads(key)),
+            lambda rule, table: self._matches(rule, table, ANCESTORS.substitutions),
+        )
 
-    def justify(self, key: Key, triples: Sequence[Ids], *, limit: int | None) -> Iterator[Justification]:
+    def _heads(self, key: Key) -> list[tuple[CompiledRule, Head]]:
+        """The rules, each with the head atom, that may conclude a triple of a relation."""
+        return [*self._by_key.get(key, ()), *self._wild]
+
+    def justify(
+        self, key: Key, nodes: Sequence[Ids], *, limit: int | None, chains: bool = False
+    ) -> Iterator[Justification]:
         """Every justification of some triples of one relation.
+
+        Args:
+            nodes: the triples, or all of them as steps. chains: see `derivations_of`.
 
         Raises:
             MemoryError: a join would give more than `limit` substitutions.
         """
-        ids = np.array(triples, dtype=np.int64)
+        ids = np.array([triple_of(node) for node in nodes], dtype=np.int64)
         seen: set[tuple[Ids, int, tuple[Ids, ...]]] = set()  # two head atoms of one rule may be the same triple
-        for rule, head in (*self._by_key.get(key, ()), *self._wild):
-            table = self._unify(rule, head, ids)
+        for rule, head in self._heads(key):
+            closes = chains and rule.closes is not None
+            table = None if closes and nodes[0][1] < 0 else self._unify(rule, head, ids)
             if table is None:
                 continue
-            found = self._matches(rule, table, limit)
-            for each in self._applications(rule, found, [triples[row] for row in found.columns[_ROW].tolist()]):
+            found = self._matches(rule, table, limit, chains=closes)
+            rows = [nodes[row] for row in found.columns[_ROW].tolist()]
+            for each in self._applications(rule, found, rows, chains=closes):
                 mark = (each.conclusion, rule.number, each.premises)
                 if len(rule.head) == 1 or mark not in seen:
                     seen.add(mark)
@@ -227,22 +250,24 @@ class Backward:
                 found[:, at] = (1, *row)
         return found
 
-    def _matches(self, rule: CompiledRule, table: Bindings, limit: int | None) -> Bindings:
+    def _matches(self, rule: CompiledRule, table: Bindings, limit: int | None, *, chains: bool = False) -> Bindings:
+        first = Chains.first(rule, self._template(rule))[0] if chains else None
+
+        def rows(i: int) -> Sequence[Slice]:
+            key = rule.body[i].key
+            relation = None if key is None else self.store.get(key)
+            if relation is None or key is None:
+                return ()
+            return (self._chains.steps(key) if i == first else Slice(relation, 0, relation.size),)
+
         bindings = evaluate(
-            rule.body,
-            lambda i: self._rows(rule.body[i], data=rule.rule.data),
-            table,
-            filters=early_filters(rule),
-            dictionary=self.program.dictionary,
-            limit=limit,
+            rule.body, rows, table, filters=early_filters(rule), dictionary=self.program.dictionary, limit=limit
         )
         return finish_body(rule, bindings, self._negated, self.store.keys, self.program)
 
-    def _rows(self, atom: CompiledAtom, *, data: bool) -> Sequence[Slice]:
-        relation = None if atom.key is None else self.store.get(atom.key)
-        return () if relation is None else (Slice(relation, 0, relation.size_before(1) if data else relation.size),)
-
-    def _applications(self, rule: CompiledRule, table: Bindings, nodes: Sequence[Ids]) -> Iterator[Justification]:
+    def _applications(
+        self, rule: CompiledRule, table: Bindings, nodes: Sequence[Ids], *, chains: bool = False
+    ) -> Iterator[Justification]:
         """One justification for each substitution, but for those that are their own premise."""
 
         def column(term: Term) -> Iterable[int]:
@@ -251,11 +276,18 @@ class Backward:
             at = table.columns.get(term)
             return repeat(rule.values[term], table.size) if at is None else at.tolist()
 
-        atoms = [zip(*map(column, atom), strict=True) for atom in self._template(rule)]
+        template = self._template(rule)
+        first = Chains.first(rule, template)[1] if chains else None
+        atoms = [zip(*map(column, atom), strict=True) for atom in template]
         rows = zip(*atoms, strict=True) if atoms else repeat((), table.size)
         for row, (node, premises) in enumerate(zip(nodes, rows, strict=True)):
-            if node not in premises:
-                yield Justification(node, rule, premises, table, row)
+            if triple_of(node) in premises:
+                continue
+            if rule.rule.data and not all(self._asserted.contains(*premise) for premise in premises):
+                continue
+            if first is not None:
+                premises = tuple(step_of(p) if at == first else p for at, p in enumerate(premises))
+            yield Justification(node, rule, premises, table, row)
 
     def _template(self, rule: CompiledRule) -> tuple[tuple[Term, Term, Term], ...]:
         """The premises of a rule, ids and variables."""
@@ -278,8 +310,8 @@ class Backward:
 class _Search:
     """One breadth-first search from conclusions to premises."""
 
-    def __init__(self, backward: Backward, budget: Budget) -> None:
-        self.backward, self.budget = backward, budget
+    def __init__(self, backward: Backward, budget: Budget, *, chains: bool) -> None:
+        self.backward, self.budget, self.chains = backward, budget, chains
         self.found: dict[Ids, list[Justification]] = {}
         self.waiting: dict[Ids, None] = {}
         self.size = 0
@@ -313,17 +345,18 @@ class _Search:
                 self.found.setdefault(node, [])
         asserted = closure.graph.asserted
         leaves = {p for found in self.found.values() for j in found if j.reads_asserted for p in j.premises}
-        known = frozenset(node for node in {*self.found, *leaves} if node[0] >= 0 and asserted.contains(*node))
+        nodes = (node for node in {*self.found, *leaves} if node[0] >= 0)
+        known = frozenset(node for node in nodes if asserted.contains(*triple_of(node)))
         return Derivations(tuple(targets), self.found, known, incomplete)
 
     def _round(self) -> None:
-        groups: dict[Key, list[Ids]] = defaultdict(list)
+        groups: dict[tuple[Key, bool], list[Ids]] = defaultdict(list)
         for node in self.waiting:
             self.found[node] = []
-            groups[self.backward.store.key(node[1], node[2])].append(node)
+            groups[self.backward.store.key(*triple_of(node)[1:]), node[1] < 0].append(node)
         self.waiting = {}
-        for key, nodes in groups.items():
-            self.add(self.backward.justify(key, nodes, limit=self.budget.substitutions))
+        for (key, _), nodes in groups.items():
+            self.add(self.backward.justify(key, nodes, limit=self.budget.substitutions, chains=self.chains))
             self._check(0)
 
     def _check(self, rounds: int) -> None:

@@ -21,7 +21,7 @@ from engine.symbolic.application import early_filters, expand_atom, finish_body,
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate, in_pieces
-from engine.symbolic.relation import Key, Relation, Store
+from engine.symbolic.relation import DATA_STEP, Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
 from kg.dictionary import LITERAL, Dictionary
@@ -167,7 +167,7 @@ class Fixpoint:
     ) -> None:
         self.store, self.program, self.axiom_rules = store, program, axiom_rules
         self.spending = Spending(budget or Budget(), program.dictionary)
-        self.step = 0
+        self.step = DATA_STEP
         self.exhausted: str | None = None
         self.strata: list[list[CompiledRule]] = []
         self.seconds = 0.0
@@ -388,7 +388,7 @@ class Fixpoint:
             raise Exhausted(f"more than {limit} triples were inferred")
         assert rule.closes is not None
         s_ids, o_ids = nodes[sources], nodes[targets]
-        literal = self.program.dictionary.kinds[s_ids] == LITERAL
+        literal = self.program.dictionary.kinds[s_ids] >= LITERAL
         grown = self.store.add(rule.closes[0], s_ids[~literal], o_ids[~literal], rule=rule.number, step=self.step)
         rule.seen[:] = [relation.size, relation.size]
         return grown

@@ -22,9 +22,20 @@ from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
 from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter, VariableRef, expression_variables
-from kg.dictionary import Dictionary
+from engine.symbolic.triple_terms import TripleMatch
+from kg.dictionary import LITERAL, Dictionary
 
-__all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
+__all__ = [
+    "Bindings",
+    "CompiledAtom",
+    "CompiledNegation",
+    "Slice",
+    "Slices",
+    "distinct_rows",
+    "evaluate",
+    "keep_if",
+    "without_match",
+]
 
 Array = NDArray[np.int64]
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
@@ -243,6 +254,8 @@ def evaluate(
         MemoryError: a join would give more than `limit` substitutions.
     """
     waiting, unused = list(range(len(atoms))), list(filters)
+    matches = [f for f in unused if isinstance(f, TripleMatch)]
+    bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
     while waiting:
         if stop is not None:
             stop()
@@ -257,12 +270,14 @@ def evaluate(
             raise _too_many(limit) from None
         if limit is not None and bindings.size > limit:
             raise _too_many(limit)
+        bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
         ready = [f for f in unused if all(v in bindings.columns for v in f.variables)]
         for condition in ready:
             unused.remove(condition)
-            bindings = keep_if(bindings, condition, dictionary, stop)
+            if not isinstance(condition, TripleMatch):
+                bindings = keep_if(bindings, condition, dictionary, stop)
         if not bindings.size:
-            return _close(bindings, atoms)
+            return _close(bindings, [*atoms, *(f for f in unused if isinstance(f, TripleMatch))])
     for condition in unused:  # a variable without a value makes the expression an error, which counts as false
         bindings = keep_if(bindings, condition, dictionary, stop)
     return bindings
@@ -273,7 +288,16 @@ def _too_many(limit: int | None) -> MemoryError:
     return MemoryError(f"a join gives more than {most} substitutions")
 
 
-def _close(bindings: Bindings, atoms: Sequence[CompiledAtom]) -> Bindings:
+def _match_terms(bindings: Bindings, waiting: list[TripleMatch], dictionary: Dictionary) -> Bindings:
+    """The substitutions with every triple term that can be matched now; those matches are taken off the list."""
+    while (found := next((m for m in waiting if m.ready(bindings.columns)), None)) is not None:
+        waiting.remove(found)
+        columns, rows = found.apply(bindings.columns, bindings.size, dictionary)
+        bindings = replace(bindings, columns=columns).take(rows)
+    return bindings
+
+
+def _close(bindings: Bindings, atoms: Sequence[CompiledAtom | TripleMatch]) -> Bindings:
     none = np.empty(0, dtype=np.int64)
     every = {**bindings.columns, **{v: none for atom in atoms for v in atom.variables}}
     return replace(bindings, columns=every)
@@ -288,7 +312,7 @@ def _cost(atom: CompiledAtom, bindings: Bindings, slices: Sequence[Slice]) -> tu
     return (1 if shares or not bindings.columns else 2), (size if bound else 2 * size)
 
 
-def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
+def distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
     """The distinct value tuples of some variables, and for each substitution the number of its tuple."""
     if not variables or not bindings.size:
         return ([()] if bindings.size else []), np.zeros(bindings.size, dtype=np.int64)
@@ -334,7 +358,7 @@ def _keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> B
     from engine.symbolic.builtins import holds
 
     variables = [v for v in condition.variables if v in bindings.columns]
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
     return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
 
@@ -352,7 +376,8 @@ def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> N
     left, right = (_operand(bindings, argument, dictionary) for argument in expression.arguments)
     if left is None or right is None:
         return None
-    if expression.function != "sameTerm" and bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+    kinds = dictionary.kinds  # triple terms may hold literals, which are compared by value
+    if expression.function != "sameTerm" and bool(np.any((kinds[left] >= LITERAL) & (kinds[right] >= LITERAL))):
         return None
     return np.asarray((left == right) == ((expression.function != "!=") == wanted))
 
@@ -361,7 +386,8 @@ def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary)
     """The ids of a variable, or of a constant that has one."""
     if isinstance(expression, VariableRef):
         return bindings.columns.get(expression.variable)
-    id = dictionary.find(expression.term) if isinstance(expression, Constant) else None
+    ground = isinstance(expression, Constant) and not any(expression_variables(expression))
+    id = dictionary.find(expression.term) if ground and isinstance(expression, Constant) else None
     return None if id is None else np.full(bindings.size, id, dtype=np.int64)
 
 
@@ -379,7 +405,7 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, m
 
     variables = [v for v in expression_variables(assignment.expression) if v in bindings.columns]
     variables = list(dict.fromkeys(variables))
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
     volatile = _VOLATILE.search(str(assignment.expression)) is not None
     for at, ids in enumerate(tuples):

@@ -45,8 +45,11 @@ class Overlay(Dictionary):
 
     def find_keys(self, keys: Sequence[str]) -> NDArray[np.int64]:
         """The ids of the terms with these keys, -1 where there is none; shape (num_keys,)."""
-        found, own = self._base.find_keys(keys), super().find_keys(keys)
-        return np.where((found >= 0) & (found < self._shared), found, np.where(own >= 0, self._shared + own, -1))
+        found = self._base.find_keys(keys)
+        missing = np.flatnonzero((found < 0) | (found >= self._shared))
+        own = super().find_keys([keys[at] for at in missing.tolist()])
+        found[missing] = np.where(own < 0, -1, self._shared + own)
+        return found
 
     def find(self, term: Node) -> int | None:
         """The id of a term, or None where neither dictionary has it."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
+from engine.symbolic.chains import triple_of
 from engine.symbolic.derivations import Derivations, Justification, Path, Target, derivations_of
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.justify import Ids, written
@@ -89,7 +90,7 @@ def proof_of(tree: Tree, closure: Closure) -> Proof:
     for part in tree.parts():
         if part.proof is not None:
             continue
-        conclusion = None if part.node[0] < 0 else graph.decode(*part.node)
+        conclusion = None if part.node[0] < 0 else graph.decode(*triple_of(part.node))
         step = part.justification
         if step is None:
             part.proof = Proof(conclusion, source=graph.source(conclusion) if conclusion else None)
@@ -327,15 +328,23 @@ def proofs_of(closure: Closure, target: Target, limit: int | None = None, *, bud
     return Proofs(closure, derivations, _only(derivations, target), limit=limit)
 
 
+FEW = Budget(triples=20_000, substitutions=100_000)
+"""Up to here the proofs that differ in the parentheses of transitivity are compared too, for the least deep one."""
+
+
 def shortest_proof(closure: Closure, target: Target, *, budget: Budget | None = None) -> Proof:
     """The proof with the fewest rule applications, the least deep one of these (see `Size`).
+
+    Where there are very many justifications (`FEW`), a proof by a transitive relation is a chain, however deep.
 
     Raises:
         NotEntailedError: the triple is not in the closure.
         BudgetError: the budget ran out before every justification was known.
     """
-    derivations = derivations_of(closure, target, budget=budget)
+    derivations = derivations_of(closure, target, budget=budget or FEW)
     node = _only(derivations, target)
+    if derivations.incomplete:
+        derivations = derivations_of(closure, target, budget=budget, chains=True)
     if derivations.incomplete:
         wanted = "Expected few enough ways to derive a triple to compare them all"
         raise BudgetError(f"{wanted} (got {derivations.incomplete}); raise the budget, or take any proof")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ASSERTED", "Block", "Key", "Relation", "Store"]
+__all__ = ["ASSERTED", "DATA_STEP", "Block", "Key", "Relation", "Store"]
 
 Array = NDArray[np.int64]
 Column = NDArray[np.integer[Any]]
@@ -26,6 +26,8 @@ Key = tuple[int, int]
 _PIECE = 1 << 16
 """Rows inserted at a time into a small relation."""
 
+DATA_STEP = 1
+"""The step of triples stated in DATA blocks: after those of the graph (0), before all applications of rules."""
 ASSERTED = -1
 """The rule number of triples given in the input."""
 

@@ -36,13 +36,20 @@ class Revision:
             self.store.add(key[0], relation.s[:end], relation.o[:end], rule=ASSERTED, step=0)
 
     def starts_over(self, rule: CompiledRule) -> bool:
-        """Whether a rule adds to a relation that was left out, or a constraint has a NOT that reads one.
+        """Whether a rule may have given rows that were left out, or a constraint has a NOT that reads such rows.
 
         Such a rule is applied to all of a world, any other to what the world has that the closure has not.
         """
         if rule.head:
-            return any(head_key(triple, self._type_id) in self.keys for triple in rule.head)
+            return any(key is None or key in self.keys for key in self._adds_to(rule))
         return any(_reads(negation, self.keys) for negation in rule.negations)
+
+    def takes_back(self, rule: CompiledRule) -> bool:
+        """Whether all that a rule gave was left out, so that its NOT may fail."""
+        return all(key in self.keys for key in self._adds_to(rule))
+
+    def _adds_to(self, rule: CompiledRule) -> list[Key | None]:
+        return [head_key(triple, self._type_id) for triple in rule.head]
 
 
 def resting_on(rules: Iterable[CompiledRule], program: Program) -> frozenset[Key] | None:

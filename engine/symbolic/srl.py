@@ -29,11 +29,12 @@ MAX_BYTES = 20_000_000
 """Size of one rule file: about 200 000 rules."""
 
 
-def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> RuleSet:
+def parse_rules(text: str, *, file: str = "<text>", base: str | None = None, check: bool = True) -> RuleSet:
     """The rules, constraints and data of a SPARQL-RL text; IMPORTS are noted, not followed.
 
     Args:
         file: name for locations and errors. base: what relative IRIs are resolved against until a BASE declaration.
+        check: whether unsafe rules are refused; without it, only the grammar counts (`materialise` checks anyway).
 
     Raises:
         SyntaxInputError: the text does not follow the grammar, with line, column and what was expected.
@@ -44,7 +45,7 @@ def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> 
         raise LimitError(f"Expected rules of at most {MAX_BYTES} characters (got {len(text)})", file=file)
     try:
         tree = _parser().parse(text.removeprefix("\ufeff"))
-        result = RuleReader(text, file=file, base=base).transform(tree)
+        result = RuleReader(text, file=file, base=base, check=check).transform(tree)
     except VisitError as error:
         if isinstance(error.orig_exc, NoesisError):
             raise error.orig_exc from None
@@ -141,6 +142,7 @@ _WORDS = {
     "LANG_DIR": "a language tag",
     "WORD": "a function",
     "BOOLEAN": "true or false",
+    "AGGREGATE": "an aggregate",
     "COMPARE": "a comparison",
     "PLUS": "an operator",
     "MINUS": "an operator",

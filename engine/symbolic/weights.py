@@ -1,8 +1,8 @@
 """`weigh`: how much triples and violations weigh, given weights of asserted triples and of rules, in a semiring.
 
 Only the ancestors of what is asked for are looked at. Where a proof through a cycle can add nothing (boolean,
-max-product), a fixpoint over the ancestors gives the weight. Elsewhere the sum runs over well-founded proofs: one value
-for each triple and each set of triples of its cycle that stand above it, so without cycles it takes one pass.
+max-product), a fixpoint over the ancestors gives the weight. Elsewhere the sum runs over well-founded proofs (see
+`acyclic`).
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from rdflib import URIRef
 from rdflib.term import Node
 
+from engine.symbolic.acyclic import AcyclicSum
+from engine.symbolic.chains import triple_of
 from engine.symbolic.closure import Closure
-from engine.symbolic.derivations import Derivations, Justification, Path, Target, derivations_of
+from engine.symbolic.derivations import Derivations, Justification, Target, derivations_of
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.justify import Ids
 from engine.symbolic.proof import Proof
-from engine.symbolic.ranked import Cost, Measure, OutOfWork, Ranking, Size, Task, Tree, best_trees, drive, proof_of
+from engine.symbolic.ranked import Cost, Measure, OutOfWork, Ranking, Size, Tree, best_trees, proof_of
 from engine.symbolic.rules import Rule
 from engine.symbolic.semiring import MAX_PRODUCT, AddProduct, MaxProduct, Semiring, TopProofs
 from kg.errors import ConfigError
 
-__all__ = ["AcyclicSum", "ByWeight", "RuleWeights", "Sum", "Weighed", "Weights", "asserted_ids", "weigh"]
+__all__ = ["ByWeight", "RuleWeights", "Weighed", "Weights", "asserted_ids", "weigh"]
 
 V = TypeVar("V")
 RuleWeights = Mapping[Rule, Any] | Mapping[URIRef, Any]
 """Weights of rules, by the rule or by its IRI; they take the place of those in the rules' text."""
 
-WORK = 200_000
-"""Rule instances an exact sum may look at, over and over under different paths: a second or so."""
-FALLBACK = 1000
-"""Proofs that are added up where the exact sum takes too long."""
+FALLBACK, FALLBACK_WORK = 1000, 100_000
+"""Proofs that are added up where the exact sum takes too long, and rule instances that may be tried for them."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def weigh(
     """
     asked = list(targets)
     scale = Weights(closure, semiring, weights or {}, rule_weights or {}, default)
-    derivations = derivations_of(closure, *asked, budget=budget)
+    derivations = derivations_of(closure, *asked, budget=budget, chains=semiring.absorptive)
     kind: object = semiring  # the type checker cannot see that a class below is a semiring of its own elements
     if isinstance(kind, TopProofs):
         found: _Found[Any] = _top_proofs(derivations, scale, kind)
@@ -196,7 +196,7 @@ class Weights(Generic[V]):
 
     def leaf(self, node: Ids) -> V:
         """The weight of an asserted triple."""
-        return self._leaves.get(node, self._default)
+        return self._leaves.get(triple_of(node), self._default)
 
     def rule(self, rule: Rule) -> V:
         """The weight of one application of a rule."""
@@ -274,67 +274,6 @@ def _fixpoint(derivations: Derivations, weights: Weights[V]) -> tuple[dict[Ids, 
     return values, {}
 
 
-class Sum(Protocol[V]):
-    """What a sum over proofs is made of: the weights of asserted triples and of rule applications."""
-
-    @property
-    def zero(self) -> V:
-        """The sum of no proofs."""
-
-    def plus(self, a: V, b: V) -> V:
-        """The sum of two sums."""
-
-    def leaf(self, node: Ids) -> V:
-        """The weight of an asserted triple."""
-
-    def product(self, step: Justification, premises: Iterable[V]) -> V:
-        """The weight of a rule application on premises of some weights."""
-
-
-class AcyclicSum(Generic[V]):
-    """The sum over well-founded proofs, triple by triple, in any semiring."""
-
-    def __init__(self, derivations: Derivations, weights: Sum[V]) -> None:
-        self.derivations, self.weights = derivations, weights
-        self._work = 0
-        self._known: dict[tuple[Ids, Path], V] = {}
-
-    def value(self, node: Ids, *, work: int = WORK) -> V:
-        """The sum for one ancestor.
-
-        Args:
-            work: rule instances that may be looked at, under all paths together.
-
-        Raises:
-            OutOfWork: the limit was reached.
-        """
-        self._work = work
-        return drive(self._sum(node, frozenset()))
-
-    def _sum(self, node: Ids, path: Path) -> Task[V]:
-        """The sum over the proofs in which no triple of a path occurs."""
-        weights, derivations = self.weights, self.derivations
-        total = weights.leaf(node) if node in derivations.asserted else weights.zero
-        for step in derivations.justifications[node]:
-            if not path.isdisjoint(step.premises):
-                continue
-            self._work -= 1
-            if self._work < 0:
-                raise OutOfWork
-            parts: list[V] = []
-            for premise in step.premises:
-                if step.reads_asserted:
-                    parts.append(weights.leaf(premise))
-                    continue
-                key = (premise, derivations.below(path, node, premise))
-                if key not in self._known:
-                    yield self._sum(*key)
-                parts.append(self._known[key])
-            total = weights.plus(total, weights.product(step, parts))
-        self._known[node, path] = total
-        return total
-
-
 def _sums(derivations: Derivations, weights: Weights[V]) -> tuple[dict[Ids, V], dict[Ids, str]]:
     """The sums for the targets, and why those are less that took too long."""
     values, marks = dict[Ids, V](), dict[Ids, str]()
@@ -354,7 +293,7 @@ def _partial_sum(derivations: Derivations, weights: Weights[V], node: Ids) -> V:
     measure: Measure = ByWeight(weights) if isinstance(kind, AddProduct) else Size()
     total = semiring.zero
     try:
-        for tree in islice(Ranking(derivations, measure, work=WORK).trees(node), FALLBACK):
+        for tree in islice(Ranking(derivations, measure, work=FALLBACK_WORK).trees(node), FALLBACK):
             total = semiring.plus(total, _product(tree, weights))
     except OutOfWork:
         pass

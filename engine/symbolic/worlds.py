@@ -35,6 +35,7 @@ from engine.symbolic.join import (
 )
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
 from engine.symbolic.revision import Revision
+from engine.symbolic.triple_terms import TripleMatch
 
 __all__ = ["Overrun", "Worlds"]
 
@@ -76,6 +77,7 @@ class Worlds:
     ) -> None:
         self.base, self.program, self.strata = revision.store if revision else base, program, strata
         self._starts_over = revision.starts_over if revision else _never
+        self._takes_back = revision.takes_back if revision else _never
         self.store = Store(base.type_id, dtype=np.int64)
         self.set_aside: set[int] = set()
         self.lost: dict[CompiledRule, set[int]] = {}
@@ -98,7 +100,9 @@ class Worlds:
         for rules in self.strata:
             for rule in rules:
                 self._note_complete(rule)
-                for negation in rule.negations if not self._starts_over(rule) else ():
+                if rule.grouping is not None:
+                    self._set_aside_readers(rule)
+                for negation in rule.negations if not self._takes_back(rule) else ():
                     self._note_lost(rule, negation)
             self._close(rules)
         self._set_aside_late()
@@ -112,7 +116,7 @@ class Worlds:
 
     def _close(self, rules: Sequence[CompiledRule]) -> None:
         for rule in rules:
-            if rule.rule.runs_once:
+            if rule.rule.runs_once and rule.grouping is None:
                 self._apply(rule)
         readers = readers_of(rules)
         active = next_round(dict.fromkeys(self.store.relations), readers)
@@ -250,6 +254,11 @@ class Worlds:
                 self._set_aside_from(relation, self._complete[key])
         self._set_aside_renamed()
 
+    def _set_aside_readers(self, rule: CompiledRule) -> None:
+        """Set aside the worlds with rows that a rule with aggregates reads: a number of the closure may be another."""
+        for relation in {id(r): r for key in rule.keys if (r := self.store.get(key)) is not None}.values():
+            self._set_aside_from(relation, 0)
+
     def _set_aside_renamed(self) -> None:
         """Set aside the worlds in which a relation with rows has, or gets, another name: rules are made for that."""
         same, mine = self.base.get((self.program.same_as, -1)), self.store.get((self.program.same_as, -1))
@@ -267,6 +276,8 @@ class Worlds:
         self.set_aside.update((relation.s[row:] >> 32).tolist())
 
     def _note_complete(self, rule: CompiledRule) -> None:
+        if not rule.negations and not rule.rule.runs_once:
+            return
         atoms = [atom for negation in rule.negations if not negation.data for atom in negation.atoms]
         keys = [k.key for a in atoms for k in ((a,) if a.key else expand_atom(a, self._keys(), self.program.type_id))]
         for key in [*keys, *(rule.keys if rule.rule.runs_once and not rule.rule.data else ())]:
@@ -317,6 +328,7 @@ class Worlds:
     def _used(self, rule: CompiledRule, found: Bindings) -> Bindings:
         """The substitutions for which every NOT of the rule holds in the closure itself."""
         body = {variable for atom in rule.body for variable in atom.variables} | set(rule.constants)
+        body |= {v for match in rule.filters if isinstance(match, TripleMatch) for v in match.variables}
         found = Bindings({v: c for v, c in found.columns.items() if v in body}, found.size, found.world)
         for negation in rule.negations:
             found = without_match(

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pipelines.conformance.case import CaseResult, Outcome
+from pipelines.conformance.run import run_suites
 
-__all__ = ["CaseResult", "Outcome"]
+__all__ = ["CaseResult", "Outcome", "run_suites"]

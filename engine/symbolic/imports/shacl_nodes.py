@@ -24,6 +24,7 @@ SH = Namespace("http://www.w3.org/ns/shacl#")
 MAX_ALTERNATIVES = 100
 """Rules that one sh:rule may stand for."""
 _MAX_DEPTH = 50
+_MAX_PARTS = 10_000
 _ANNOTATIONS = {SH.name, SH.description, SH.message, SH.severity, SH.order, SH.group, SH.deactivated, SH.path}
 _ANNOTATIONS |= {SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf, SH.rule}
 _KINDS = {
@@ -49,7 +50,7 @@ class Nodes:
 
     def __init__(self, statements: Statements, rule: Node) -> None:
         self.statements, self.rule = statements, rule
-        self._made = 0
+        self._made = self._seen = 0
 
     def new(self) -> Variable:
         """A variable that stands nowhere else in the rule."""
@@ -64,8 +65,7 @@ class Nodes:
 
     def expression(self, node: Node, this: Node, depth: int = 0) -> list[Given]:
         """The alternatives of a node expression for the focus node `this`."""
-        if depth > _MAX_DEPTH:
-            raise self.refusal("Expected a node expression that ends (got one nested too deep)", node)
+        self.visit(node, depth)
         if node == SH.this:
             return [Given(this)]
         if not isinstance(node, BNode):
@@ -75,26 +75,27 @@ class Nodes:
             starts = [Given(this)]
             if SH.nodes in parts:
                 starts = self.expression(self.statements.need(node, SH.nodes), this, depth + 1)
-            return [
+            path = self.statements.need(node, SH.path)
+            found = [
                 Given(end.term, (*start.elements, *end.elements))
                 for start in starts
-                for end in self.path(self.statements.need(node, SH.path), start.term)
+                for end in self.path(path, start.term, depth + 1)
             ]
+            return self.bounded(found, node)
         if parts == {SH.union}:
             members = self.statements.members(self.statements.need(node, SH.union))
-            return [given for member in members for given in self.expression(member, this, depth + 1)]
+            return self.bounded([g for member in members for g in self.expression(member, this, depth + 1)], node)
         if parts == {SH.filterShape, SH.nodes}:
             shape = self.statements.need(node, SH.filterShape)
             found = self.expression(self.statements.need(node, SH.nodes), this, depth + 1)
-            return [Given(g.term, (*g.elements, *self.condition(shape, g.term))) for g in found]
+            return [Given(g.term, (*g.elements, *self.condition(shape, g.term, depth + 1))) for g in found]
         names = ", ".join(self.statements.name(part) for part in sorted(parts, key=str)) or "nothing"
         wanted = "Expected a node expression out of sh:this, a term, sh:path, sh:nodes, sh:filterShape, sh:union"
         raise self.refusal(f"{wanted} (got {names})", node)
 
     def path(self, path: Node, start: Node, depth: int = 0, *, inverse: bool = False) -> list[Given]:
         """The ends of a path from a term, as new variables."""
-        if depth > _MAX_DEPTH:
-            raise self.refusal("Expected a path that ends (got one nested too deep)", path)
+        self.visit(path, depth)
         if isinstance(path, URIRef):
             end = self.new()
             return [Given(end, (Atom(end, path, start) if inverse else Atom(start, path, end),))]
@@ -114,19 +115,28 @@ class Nodes:
             return self.path(self.statements.need(path, SH.inversePath), start, depth + 1, inverse=not inverse)
         if parts == {SH.alternativePath}:
             members = self.statements.members(self.statements.need(path, SH.alternativePath))
-            return [given for member in members for given in self.path(member, start, depth + 1, inverse=inverse)]
+            ends = [g for member in members for g in self.path(member, start, depth + 1, inverse=inverse)]
+            return self.bounded(ends, path)
         names = ", ".join(self.statements.name(part) for part in sorted(parts, key=str)) or "nothing"
         raise self.refusal(f"Expected a path of properties, sh:inversePath, sh:alternativePath (got {names})", path)
 
-    def bounded(self, found: list[Given], node: Node) -> None:
-        """Checks that the alternatives are not too many."""
+    def visit(self, node: Node, depth: int) -> None:
+        """Checks that a description ends: it is not too deep, and does not come to the same parts again and again."""
+        self._seen += 1
+        if depth > _MAX_DEPTH or self._seen > _MAX_PARTS:
+            raise self.refusal("Expected a description that ends (got one that is too deep or runs in a circle)", node)
+
+    def bounded(self, found: list[Given], node: Node) -> list[Given]:
+        """The alternatives, where they are not too many."""
         if len(found) > MAX_ALTERNATIVES:
             raise self.refusal(f"Expected at most {MAX_ALTERNATIVES} alternatives (got {len(found)})", node)
+        return found
 
     # Conditions -------------------------------------------------------------------------------------------------
 
-    def condition(self, shape: Node, node: Node) -> list[BodyElement]:
+    def condition(self, shape: Node, node: Node, depth: int = 0) -> list[BodyElement]:
         """What must hold for a node to conform to a shape, where rules can say it."""
+        self.visit(shape, depth)
         if self.statements.true(shape, SH.deactivated):
             return []
         found: list[BodyElement] = []
@@ -135,7 +145,7 @@ class Nodes:
                 if predicate == SH.property:
                     found += self.property(value, node)
                 else:
-                    found += self.constraint(predicate, value, node, shape)
+                    found += self.constraint(predicate, value, node, shape, depth)
         return found
 
     def parameters(self, shape: Node) -> list[Node]:
@@ -146,14 +156,14 @@ class Nodes:
                 raise self.refusal(f"Expected a condition without {self.statements.name(predicate)} (got one)", shape)
         return own
 
-    def constraint(self, predicate: Node, value: Node, node: Node, shape: Node) -> list[BodyElement]:
+    def constraint(self, predicate: Node, value: Node, node: Node, shape: Node, depth: int) -> list[BodyElement]:
         """One constraint on the node itself."""
         if predicate == SH["class"]:
             return [Atom(node, RDF.type, value)]
         if predicate == SH.node:
-            return self.condition(value, node)
+            return self.condition(value, node, depth + 1)
         if predicate == SH["and"]:
-            return [e for member in self.statements.members(value) for e in self.condition(member, node)]
+            return [e for member in self.statements.members(value) for e in self.condition(member, node, depth + 1)]
         test = self.test(predicate, value, node, shape)
         return [Filter(test)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import cast
 
@@ -13,9 +14,8 @@ from rdflib.term import Node
 
 from engine.symbolic.builtins import holds
 from engine.symbolic.datatypes import DATATYPES, FUNCTION, disjoint, has_value, identity, included, is_ill_typed
-from engine.symbolic.replay_literals import know_literals
 from engine.symbolic.rules import Call, Constant, VariableRef
-from kg.expressions import holds as others_hold
+from kg.expressions import holds as checker_holds
 
 FORMS = (
     *("0", "-0", "1", "01", "+1", "-1", "127", "128", "-128", "65536", "1.0", "1.", ".5", "1.50", "", " 1", "1 ", "x"),
@@ -71,8 +71,7 @@ Y, Z = Variable("y"), Variable("z")
 def both(name: str, values: dict[Variable, Node], *more: Node) -> tuple[bool, bool]:
     """What the engine and the checker of proofs say of a condition."""
     call = Call(f"{FUNCTION}{name}", (*map(VariableRef, values), *map(Constant, more)))
-    know_literals()
-    return holds(call, values), others_hold(str(call), cast(dict[Node, Node], values))
+    return holds(call, values), checker_holds(str(call), cast(Mapping[Node, Node], values))
 
 
 @settings(max_examples=400, deadline=None)

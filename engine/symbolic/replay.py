@@ -15,7 +15,6 @@ from rdflib.term import Node
 
 from engine.symbolic.proof import Proof
 from engine.symbolic.recount import recounts
-from engine.symbolic.replay_literals import know_literals
 from engine.symbolic.rules import DATA_SOURCE, Assignment, Atom, Filter, Negation, Rule, RuleSet
 from kg.errors import NoesisError
 from kg.expressions import holds, value_of
@@ -27,6 +26,7 @@ __all__ = ["ReplayError", "replay"]
 Values = Mapping[Node, Node]
 Made = dict[Node, object]
 Proofs = Proof | Collection[Proof]
+
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")  # gives another value each time it is evaluated
 
 
@@ -41,8 +41,8 @@ def replay(proof: Proofs, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Col
         graph: the closure's graph: asserted triples are leaves, and a NOT must have no match in it.
         rules: the rules that may be used (`Closure.rules`). assumed: claims that may be leaves.
     Raises:
-        ReplayError: a step does not follow, or a leaf is not asserted."""
-    know_literals()
+        ReplayError: a step does not follow, or a leaf is not asserted.
+    """
     allowed, facts = set(rules), {tuple(triple) for triple in assumed}
     stack = [(each, False) for each in ((proof,) if isinstance(proof, Proof) else proof)]
     on_path, done, made = set[int](), set[int](), dict[Node, object]()

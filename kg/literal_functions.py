@@ -1,7 +1,8 @@
-"""The functions on literals for `replay`, written a second time: nothing here is shared with the engine.
+"""The functions on literals in the built-in rules' filters, a second time: nothing here is shared with the engine.
 
-The engine's are in `literal_filters`; these go from the text of the recommendations (XML Schema 1.1 part 2, OWL 2
-Structural Specification, section 4), with exact fractions for numbers.
+The checker of proofs evaluates filters with them (`kg.expressions`); the engine's own are in its `literal_filters`.
+These go from the text of the recommendations (XML Schema 1.1 part 2, OWL 2 Structural Specification, section 4), with
+exact fractions for numbers.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import calendar
 import re
 import struct
 from fractions import Fraction
-from functools import cache
 from typing import Any
 from xml.dom.minidom import parseString
 
 from rdflib import RDF, RDFS, XSD, Literal
 from rdflib.term import Node, URIRef
 
-__all__ = ["know_literals"]
+__all__ = ["register"]
 
 NAMESPACE = "urn:noesis:datatype:"
 _RANGES: dict[str, tuple[float, float]] = {
@@ -61,9 +61,8 @@ _UNSUPPORTED = {*(XSD[n] for n in (*_TIMES, *_SPANS) if n != "dateTime"), RDF.HT
 Value = tuple[str, object]
 
 
-@cache
-def know_literals() -> None:
-    """Make the functions known to rdflib's SPARQL, once."""
+def register() -> None:
+    """Make the functions known to rdflib's SPARQL."""
     from rdflib.plugins.sparql.operators import register_custom_function  # slow to import, and needed by few proofs
 
     tests: dict[str, Any] = {"supported": _supported, "has": _has, "has-not": _has_not, "differ": _differ}

@@ -20,10 +20,10 @@ from engine.symbolic.application import early_filters, expand_atom, finish_body,
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
+from engine.symbolic.kernels import kernels
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
-from kg.dictionary import LITERAL
 from kg.errors import ConfigError, StratificationError
 
 __all__ = ["Budget", "Exhausted", "Fixpoint", "strata_of"]
@@ -238,25 +238,33 @@ class Fixpoint:
         return 10 * (relation.size - rule.seen[0]) >= relation.size
 
     def _reach(self, relation: Relation, rule: CompiledRule) -> list[Key]:
-        """The transitive closure of a relation by breadth-first search from every source."""
-        from engine.symbolic.kernels_numba import reach
+        """The transitive closure of a relation by breadth-first search from every source.
 
+        What is found is new and distinct, and no literal, for every source is the subject of a row.
+        """
+        size = relation.size
         nodes, inverse = _dense(relation.s, relation.o)
-        s, o = inverse[: relation.size], inverse[relation.size :]
+        s, o = inverse[:size], inverse[size:]
         order = np.argsort(s, kind="stable")
         offsets = np.searchsorted(s[order], np.arange(len(nodes) + 1))
-        starts = np.flatnonzero(np.diff(offsets))
         limit = self.spending.budget.triples
         limit = np.iinfo(np.int64).max if limit is None else limit
-        sources, targets, finished = reach(starts, offsets, o[order], limit)
+        grown_s, grown_o, end, finished = kernels().reach(
+            nodes.astype(np.int32),
+            np.flatnonzero(np.diff(offsets)),
+            offsets,
+            o[order].astype(np.int32),
+            *relation.columns,
+            size,
+            limit,
+        )
+        assert rule.closes is not None
+        new = relation.grow(grown_s, grown_o, end, rule=rule.number, step=self.step, entered=False)
+        self.store.grew(new)
         if not finished:
             raise Exhausted(f"more than {limit} triples were inferred")
-        assert rule.closes is not None
-        s_ids, o_ids = nodes[sources], nodes[targets]
-        literal = self.program.dictionary.kinds[s_ids] == LITERAL
-        grown = self.store.add(rule.closes[0], s_ids[~literal], o_ids[~literal], rule=rule.number, step=self.step)
-        rule.seen[:] = [relation.size, relation.size]
-        return grown
+        rule.seen[:] = [end, end]
+        return [rule.closes] if new else []
 
     def _note_read(self, rule: CompiledRule, ends: list[int]) -> None:
         """Remember how large the relations were that a NOT, or a rule that runs once, takes to be complete."""

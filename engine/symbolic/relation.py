@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ASSERTED", "Block", "Key", "Relation", "Store"]
+from engine.symbolic.kernels import kernels
+
+__all__ = ["ASSERTED", "Block", "Chain", "Key", "Relation", "Store"]
 
 Array = NDArray[np.int64]
 Column = NDArray[np.integer[Any]]
@@ -39,7 +41,8 @@ class Block(NamedTuple):
 class Relation:
     """A growing set of (s, o) rows with hash indexes. `dtype` is int32 for ids, int64 for world-tagged ids.
 
-    A class has one relation of its members, with the class itself in every o (`unary` is true).
+    A class has one relation of its members, with the class itself in every o (`unary` is true). Row table and chain
+    indexes are made when they are first asked for and then extended to the rows that came since.
     """
 
     def __init__(self, dtype: type = np.int32, *, unary: bool = False) -> None:
@@ -48,8 +51,9 @@ class Relation:
         self.blocks: list[Block] = []
         self._s: NDArray[Any] = np.empty(16, dtype=dtype)
         self._o: NDArray[Any] = np.empty(16, dtype=dtype)
-        self._table: NDArray[np.int32] = np.full(32, -1, dtype=np.int32)
-        self._chains: dict[int, _Chain] = {}
+        self._table: NDArray[np.int64] = np.full(32, -1, dtype=np.int64)
+        self._entered = 0
+        self._chains: dict[int, Chain] = {}
 
     @property
     def s(self) -> Array:
@@ -61,26 +65,58 @@ class Relation:
         """Second column; shape (size,)."""
         return self._o[: self.size]
 
+    @property
+    def columns(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Both columns with the room behind their last row; shape (capacity,) each."""
+        return self._s, self._o
+
     def add(self, s: Column, o: Column, *, rule: int, step: int) -> int:
         """Append the pairs that are not there yet; how many were new."""
-        from engine.symbolic.kernels_numba import insert_rows
-
         before, at = self.size, 0
         s, o = _wide(s), _wide(o)
         while at < len(s):  # in pieces, so that room is made for rows that turn out to be there in small amounts only
             end = at + max(_PIECE, self.size)
-            self._reserve(self.size + len(s[at:end]))
-            self.size = int(insert_rows(self._table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            table = self.table(len(s[at:end]))
+            self.size = int(kernels().insert_rows(table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            self._entered = self.size
             at = end
+        return self._note(before, rule, step)
+
+    def append(self, s: Column, o: Column, *, rule: int, step: int) -> int:
+        """Append pairs that are known to be distinct and not there yet; how many they are. Nothing is hashed.
+
+        The first columns of the right type are kept as they are, not copied: nobody may write into them.
+        """
+        before = self.size
+        if not before and s.dtype == self._s.dtype and s.flags.c_contiguous and o.flags.c_contiguous:
+            self._s, self._o = s, o.astype(s.dtype, copy=False)
+        else:
+            self._reserve(before + len(s))
+            self._s[before : before + len(s)], self._o[before : before + len(s)] = s, o
+        self.size += len(s)
+        return self._note(before, rule, step)
+
+    def grow(self, s: NDArray[Any], o: NDArray[Any], size: int, *, rule: int, step: int, entered: bool) -> int:
+        """Take over columns that a kernel has appended rows to; how many.
+
+        Args:
+            s, o: the columns of this relation, or longer copies of them.
+            entered: whether the kernel has entered the new rows into the row table.
+        """
+        before = self.size
+        self._s, self._o, self.size = s, o, size
+        if entered:
+            self._entered = size
+        return self._note(before, rule, step)
+
+    def _note(self, before: int, rule: int, step: int) -> int:
         if self.size > before and (not self.blocks or self.blocks[-1][1:] != (rule, step)):
             self.blocks.append(Block(before, rule, step))
         return self.size - before
 
     def rows(self, s: Array, o: Array) -> NDArray[np.int32]:
         """Row of each pair, -1 where it is absent; shape (num_pairs,)."""
-        from engine.symbolic.kernels_numba import find_rows
-
-        return np.asarray(find_rows(self._table, self._s, self._o, _wide(s), _wide(o)))
+        return np.asarray(kernels().find_rows(self.table(), self._s, self._o, _wide(s), _wide(o)))
 
     def row(self, s: int, o: int) -> int | None:
         """Row of one pair, or None."""
@@ -89,15 +125,29 @@ class Relation:
 
     def join(self, column: int, keys: Array, lo: int, hi: int) -> tuple[Array, Array]:
         """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows)."""
-        from engine.symbolic.kernels_numba import chain_count, chain_fill
-
-        values = self._s if column == 0 else self._o
-        chain = self._chains.setdefault(column, _Chain())
-        chain.extend(values, self.size)
-        keys = _wide(keys)
-        counts = chain_count(chain.heads, chain.previous, values, keys, lo, hi)
-        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
+        values, chain, keys = self.columns[column], self.chain(column), _wide(keys)
+        counts = kernels().chain_count(chain.heads, chain.previous, values, keys, lo, hi)
+        positions, rows = kernels().chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
         return positions, rows
+
+    def table(self, room: int = 0) -> NDArray[np.int64]:
+        """The row table with all rows in it, and room for so many more in it and in the columns."""
+        self._reserve(self.size + room)
+        if 2 * (self.size + room) > len(self._table):
+            old = self._table
+            self._table = np.full(_slots(self.size + room), -1, dtype=np.int64)
+            if self._entered:
+                kernels().table_grow(self._table, old)
+        if self._entered < self.size:
+            kernels().table_fill(self._table, self._s, self._o, self._entered, self.size)
+            self._entered = self.size
+        return self._table
+
+    def chain(self, column: int) -> Chain:
+        """The chain index on a column with all rows in it."""
+        chain = self._chains.setdefault(column, Chain())
+        chain.extend(self.columns[column], self.size)
+        return chain
 
     def block_of(self, row: int) -> Block:
         """The block a row belongs to."""
@@ -109,36 +159,31 @@ class Relation:
         return self.blocks[at].start if at < len(self.blocks) else self.size
 
     def _reserve(self, rows: int) -> None:
-        from engine.symbolic.kernels_numba import table_fill
-
         if rows > len(self._s):
             capacity = max(rows, 2 * len(self._s))
             self._s = np.concatenate([self.s, np.empty(capacity - self.size, dtype=self._s.dtype)])
             self._o = np.concatenate([self.o, np.empty(capacity - self.size, dtype=self._o.dtype)])
-        if 2 * rows > len(self._table):
-            self._table = np.full(_slots(rows), -1, dtype=np.int32)
-            table_fill(self._table, self._s, self._o, self.size)
 
 
-class _Chain:
+class Chain:
     """A chain index on one column, extended to new rows when it is used."""
 
     def __init__(self) -> None:
         self.heads = np.full(32, -1, dtype=np.int32)
         self.previous = np.empty(16, dtype=np.int32)
         self.size = 0
+        self.keys = 0
 
-    def extend(self, column: Array, size: int) -> None:
-        from engine.symbolic.kernels_numba import chain_extend
-
+    def extend(self, column: NDArray[Any], size: int) -> None:
+        """Bring the index up to the first `size` rows of its column."""
         if size == self.size:
             return
         if 2 * size > len(self.heads):
-            self.heads, self.size = np.full(_slots(size), -1, dtype=np.int32), 0
+            self.heads, self.size, self.keys = np.full(_slots(size), -1, dtype=np.int32), 0, 0
         if size > len(self.previous):
             room = np.empty(max(size, 2 * len(self.previous)) - len(self.previous), dtype=np.int32)
             self.previous = np.concatenate([self.previous, room])
-        chain_extend(self.heads, self.previous, column, self.size, size)
+        self.keys += int(kernels().chain_extend(self.heads, self.previous, column, self.size, size))
         self.size = size
 
 
@@ -148,7 +193,7 @@ def _wide(ids: NDArray[Any]) -> Array:
 
 
 def _slots(rows: int) -> int:
-    """A power of two at least four times the rows, so that a table is rebuilt only when it has doubled."""
+    """A power of two four times the rows or more, so that a table is rebuilt only when it has doubled."""
     return 1 << max(5, (4 * rows - 1).bit_length())
 
 
@@ -188,27 +233,36 @@ class Store:
 
     def add(self, predicate: int, s: Column, o: Column, *, rule: int, step: int) -> list[Key]:
         """Add triples of one predicate, class members to the relation of their class; the keys that gained rows."""
-        if not len(s):
-            return []
-        if predicate != self.type_id:
-            key = (predicate, -1)
-            new = self.relation(key).add(s, o, rule=rule, step=step)
-            self._size += new
-            return [key] if new else []
-        if not len(o):
-            return []
-        classes = _wide(o) & 0xFFFFFFFF
-        order = np.argsort(classes, kind="stable")
-        s, o, classes = s[order], o[order], classes[order]
-        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]])
         grown = []
-        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
-            key = (predicate, int(classes[start]))
-            new = self.relation(key).add(s[start:end], o[start:end], rule=rule, step=step)
+        for key, at in self._parts(predicate, o):
+            new = self.relation(key).add(s[at], o[at], rule=rule, step=step)
             self._size += new
             if new:
                 grown.append(key)
         return grown
+
+    def load(self, predicate: int, s: Column, o: Column) -> None:
+        """Add asserted triples of one predicate, which are distinct and not there yet; they are not hashed."""
+        for key, at in self._parts(predicate, o):
+            self._size += self.relation(key).append(s[at], o[at], rule=ASSERTED, step=0)
+
+    def grew(self, rows: int) -> None:
+        """Count rows that were appended to a relation directly."""
+        self._size += rows
+
+    def _parts(self, predicate: int, o: Column) -> Iterator[tuple[Key, Any]]:
+        """The key of each relation the triples belong to, and where its triples are."""
+        if not len(o):
+            return
+        if predicate != self.type_id:
+            yield (predicate, -1), slice(None)
+            return
+        classes = _wide(o) & 0xFFFFFFFF
+        order = np.argsort(classes, kind="stable")
+        ordered = classes[order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
+            yield (predicate, int(ordered[start])), order[start:end]
 
     def sizes(self) -> dict[Key, int]:
         """Rows of each relation now; with insertion order, a snapshot."""

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
+from engine.symbolic.fused import FusedRule, Target, fuse
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.kernels import kernels
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
+from kg.dictionary import LITERAL
 from kg.errors import ConfigError, StratificationError
 
 __all__ = ["Budget", "Exhausted", "Fixpoint", "strata_of"]
@@ -114,6 +116,8 @@ class Fixpoint:
         self._applied_once: set[int] = set()
         self._read: dict[int, tuple[CompiledRule, dict[Key, int]]] = {}
         self._asserted = len(store)
+        self._fusions: dict[int, FusedRule | None] = {}
+        self._literals: NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
     def run(self) -> Fixpoint:
         """Close the store under the program; compile again while the schema grows. Returns itself.
@@ -183,6 +187,12 @@ class Fixpoint:
             return self._reach(found[0], rule)
         self._note_read(rule, ends)
         grown: dict[Key, None] = {}
+        fused = self._fused(rule)
+        if fused is not None:
+            for changed, slices in self._changes(rule, found, ends):
+                grown.update(dict.fromkeys(self._insert(rule, fused, slices, changed)))
+            rule.seen[:] = ends
+            return list(grown)
         for bindings in self._substitutions(rule, found, ends):
             for rows in head_rows(rule, bindings, self.program):
                 added = self.store.add(rows.predicate, rows.s, rows.o, rule=rule.number, step=self.step)
@@ -195,17 +205,47 @@ class Fixpoint:
 
         All tables are made from the rows before this application, whatever is added in between.
         """
-        whole = not any(rule.seen)
-        for changed in range(1 if whole else len(rule.body)):
-            if not whole and rule.seen[changed] == ends[changed]:
-                continue
+        for changed, slices in self._changes(rule, relations, ends):
+            yield self._joined(rule, lambda i, slices=slices: slices[i : i + 1], changed)  # type: ignore[misc]  # fixes the loop variable
 
-            def slices(i: int, changed: int = changed) -> Sequence[Slice]:
-                seen, end = rule.seen[i], ends[i]
-                lo, hi = (0, end) if i > changed or whole else (0, seen) if i < changed else (seen, end)
-                return (Slice(relations[i], lo, hi),)
+    def _changes(
+        self, rule: CompiledRule, relations: list[Relation], ends: list[int]
+    ) -> Iterator[tuple[int | None, list[Slice]]]:
+        """Each atom with unseen rows, and what every atom may match beside it; None for the first application."""
+        if not any(rule.seen):
+            yield None, [Slice(relation, 0, end) for relation, end in zip(relations, ends, strict=True)]
+            return
+        for changed, seen in enumerate(rule.seen):
+            if seen < ends[changed]:
+                below = [Slice(relations[i], 0, rule.seen[i]) for i in range(changed)]
+                above = [Slice(relations[i], 0, ends[i]) for i in range(changed + 1, len(ends))]
+                yield changed, [*below, Slice(relations[changed], seen, ends[changed]), *above]
 
-            yield self._joined(rule, slices, None if whole else changed)
+    def _fused(self, rule: CompiledRule) -> FusedRule | None:
+        """The rule's numbers for the compiled loop, made on first use; None where it has none."""
+        if rule.number not in self._fusions:
+            self._fusions[rule.number] = fuse(rule, self.program.type_id, self.program.dictionary)
+        return self._fusions[rule.number]
+
+    def _insert(self, rule: CompiledRule, fused: FusedRule, slices: list[Slice], changed: int | None) -> list[Key]:
+        target = Target(
+            self.store,
+            rule.number,
+            self.step,
+            self._literal,
+            self.spending.budget.substitutions,
+            lambda: self.spending.check(len(self.store) - self._asserted),
+        )
+        try:
+            return fused.run(slices, changed, target)
+        except MemoryError as error:
+            raise Exhausted(f"rule '{rule.rule.name}': {error}") from error
+
+    def _literal(self) -> NDArray[np.bool_]:
+        """Whether each term is a literal; only a SET makes new ones, so it is made again when there are more terms."""
+        if len(self._literals) != len(self.program.dictionary):
+            self._literals = self.program.dictionary.kinds == LITERAL
+        return self._literals
 
     def _joined(self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int | None) -> Bindings:
         try:
@@ -260,7 +300,7 @@ class Fixpoint:
         )
         assert rule.closes is not None
         new = relation.grow(grown_s, grown_o, end, rule=rule.number, step=self.step, entered=False)
-        self.store.grew(new)
+        self.store.grew(rule.closes, relation, new)
         if not finished:
             raise Exhausted(f"more than {limit} triples were inferred")
         rule.seen[:] = [end, end]

@@ -10,6 +10,15 @@ A relation's rows are two parallel columns in insertion order. Two kinds of inde
   and stops at the first older one; this is what lets one index serve every round of a semi-naive evaluation.
 
 Columns are int32 ids, or int64 world-tagged ids (see `check`); numba compiles each kernel once per type.
+
+`join_insert` is a whole rule application as one loop: join the body's atoms row by row and insert what the head gives.
+The rule comes as data, one line of numbers for each atom in the order of the join (`fused` makes them). So there is one
+kernel for all rules, compiled once; no rule ever waits for the compiler. Nothing between the atoms is stored: the loop
+keeps one row per atom, like a nest of loops written by hand, and goes back to the last atom that may have another row.
+Columns and indexes of body atoms are passed as addresses, because a rule may have any number of them; the caller keeps
+the arrays alive.
+
+All kernels are in one file, because the cache looks at the age of the file of a kernel, not at those it imports.
 An empty slot is -1; tables have a power of two slots and are at most half full. `kernels_numpy` has the same functions
 without a compiler.
 """
@@ -19,7 +28,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 __all__ = [
@@ -27,8 +38,10 @@ __all__ = [
     "chain_count",
     "chain_extend",
     "chain_fill",
+    "distinct",
     "find_rows",
     "insert_rows",
+    "join_insert",
     "merge",
     "reach",
     "table_fill",
@@ -307,3 +320,209 @@ def reach(
         if n - before > limit:
             return s, o, n, False
     return s, o, n, True
+
+
+def _load(width: int) -> Any:
+    @intrinsic
+    def load(typing_context, address, index):  # type: ignore[no-untyped-def]
+        """The element of an array of signed integers at an address."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            element = ir.IntType(width)
+            base = builder.inttoptr(arguments[0], element.as_pointer())
+            value = builder.load(builder.gep(base, [arguments[1]], source_etype=element), typ=element)
+            return value if width == 64 else builder.sext(value, ir.IntType(64))
+
+        return types.int64(types.int64, types.int64), generate
+
+    return load
+
+
+_load32 = _load(32)
+_load64 = _load(64)
+
+SCAN, BY_S, BY_O, TEST = 0, 1, 2, 3
+"""How an atom finds its rows: all of its slice, those with a given s, those with a given o, the one with both."""
+FREE, SAME, KNOWN = 0, 1, 2
+"""What becomes of a row's value: it gives a variable its value, is compared with it, or is known to be equal."""
+
+KIND, S_TERM, O_TERM, S_USE, O_USE, LO, HI, S_AT, O_AT, INDEX, PREVIOUS, SLOTS = range(12)
+"""The numbers of an atom: kind, registers of s and o, what becomes of s and o, slice, addresses of the columns, address
+and slots of the row table or of the chain's heads, address of the chain's previous rows."""
+
+LEVEL, ENTERING, ROWS, EXCESS = 0, 1, 2, 3
+"""The state between calls: the atom at work, whether it is to be entered, rows of the head's relation, 1 if an atom had
+more rows than the limit."""
+
+
+@njit(cache=True)
+def _first(atom: Any, registers: Any) -> Any:
+    """The first row of an atom to look at, -1 for none."""
+    kind, lo, hi = atom[KIND], atom[LO], atom[HI]
+    if kind == SCAN:
+        return lo
+    slots = atom[SLOTS]
+    mask = slots - 1
+    if kind == TEST:
+        a, b = registers[atom[S_TERM]], registers[atom[O_TERM]]
+        mark = _mark(a, b)
+        slot = mark >> _shift(slots)
+        while True:
+            entry = _load64(atom[INDEX], slot)
+            if entry == -1:
+                return -1
+            row = entry & _LOW
+            fits = ((entry >> 32) & _LOW) == mark and row < hi
+            if fits and _load32(atom[S_AT], row) == a and _load32(atom[O_AT], row) == b:
+                return row if row >= lo else -1
+            slot = (slot + 1) & mask
+    key = registers[atom[S_TERM]] if kind == BY_S else registers[atom[O_TERM]]
+    column = atom[S_AT] if kind == BY_S else atom[O_AT]
+    slot = np.int64(_hash(key, 0) & np.uint64(mask))
+    row = _load32(atom[INDEX], slot)
+    while row >= 0 and _load32(column, row) != key:
+        slot = (slot + 1) & mask
+        row = _load32(atom[INDEX], slot)
+    while row >= hi:
+        row = _load32(atom[PREVIOUS], row)
+    return row
+
+
+@njit(cache=True)
+def _known(table: NDArray[np.int64], s: NDArray[np.int32], o: NDArray[np.int32], a: int, b: int) -> bool:
+    mask = len(table) - 1
+    mark = _mark(a, b)
+    slot = mark >> _shift(len(table))
+    while table[slot] != -1:
+        entry = table[slot]
+        if ((entry >> 32) & _LOW) == mark:
+            row = entry & _LOW
+            if s[row] == a and o[row] == b:
+                return True
+        slot = (slot + 1) & mask
+    return False
+
+
+@njit(cache=True)
+def join_insert(
+    atoms: NDArray[np.int64],
+    registers: NDArray[np.int64],
+    heads: NDArray[np.int64],
+    literal: NDArray[np.bool_],
+    early: int,
+    table: NDArray[np.int64],
+    s: NDArray[np.int32],
+    o: NDArray[np.int32],
+    state: NDArray[np.int64],
+    cursor: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    limit: int,
+    pause: int,
+) -> bool:
+    """Go on with an application; true when it is finished, else it is to be called again with more room.
+
+    Args:
+        atoms: the body in join order, shape (num_atoms, 12).
+        registers: values of constants and variables; written to.
+        heads: registers of s and o of each head atom, and 1 where s may turn out a literal; shape (num_heads, 3).
+        literal: whether each id is a literal, for those heads.
+        early: the atom after which every head is known, so that what is there already need not be joined further.
+        table, s, o: of the relation of the heads; written to.
+        state, cursor, counts: where the loop stands (see `LEVEL`), each atom's row, and rows of each atom so far.
+        limit: rows of one atom. pause: rows of the last atom after which to return, so that a budget can be looked at.
+    """
+    last = len(atoms) - 1
+    mask, shift = len(table) - 1, _shift(len(table))
+    d, entering, n = state[LEVEL], state[ENTERING] == 1, state[ROWS]
+    room = min(len(s), len(table) // 2) - len(heads)
+    done = False
+    stop = counts[last] + pause
+    while n <= room and counts[last] < stop:
+        atom = atoms[d]
+        kind = atom[KIND]
+        if entering:
+            row = _first(atom, registers)
+        elif kind == SCAN:
+            row = cursor[d] + 1
+        elif kind == TEST:
+            row = np.int64(-1)
+        else:
+            row = _load32(atom[PREVIOUS], cursor[d])
+        entering = False
+        if row < atom[LO] or (kind == SCAN and row >= atom[HI]):
+            if d == 0:
+                done = True
+                break
+            d -= 1
+            continue
+        cursor[d] = row
+        if kind != TEST:
+            use = atom[S_USE]
+            if use != KNOWN:
+                value = _load32(atom[S_AT], row)
+                if use == FREE:
+                    registers[atom[S_TERM]] = value
+                elif value != registers[atom[S_TERM]]:
+                    continue
+            use = atom[O_USE]
+            if use != KNOWN:
+                value = _load32(atom[O_AT], row)
+                if use == FREE:
+                    registers[atom[O_TERM]] = value
+                elif value != registers[atom[O_TERM]]:
+                    continue
+        counts[d] += 1
+        if counts[d] > limit:
+            state[EXCESS] = 1
+            done = True
+            break
+        if d == early and d < last:
+            new = False
+            for head in heads:
+                if not _known(table, s, o, registers[head[0]], registers[head[1]]):
+                    new = True
+            if not new:
+                continue
+        if d < last:
+            d += 1
+            entering = True
+            continue
+        for head in heads:
+            a, b = registers[head[0]], registers[head[1]]
+            if head[2] == 1 and literal[a]:
+                continue
+            mark = _mark(a, b)
+            slot = mark >> shift
+            while True:
+                entry = table[slot]
+                if entry == -1:
+                    table[slot] = (mark << 32) | n
+                    s[n], o[n] = a, b
+                    n += 1
+                    break
+                if ((entry >> 32) & _LOW) == mark:
+                    there = entry & _LOW
+                    if s[there] == a and o[there] == b:
+                        break
+                slot = (slot + 1) & mask
+    state[LEVEL], state[ENTERING], state[ROWS] = d, entering, n
+    return done
+
+
+@njit(cache=True)
+def distinct(column: NDArray[np.int32]) -> Any:
+    """About how many different values a column has, by linear counting (Whang et al., 1990) in n bits or more."""
+    words = 16
+    while words * 64 < len(column):
+        words *= 2
+    bits = np.zeros(words, np.uint64)
+    mask = np.uint64(words * 64 - 1)
+    used = 0
+    for value in column:
+        at = _hash(value, 0) & mask
+        bit = np.uint64(1) << (at & np.uint64(63))
+        word = at >> np.uint64(6)
+        used += (bits[word] & bit) == 0
+        bits[word] |= bit
+    total = words * 64
+    return round(-total * np.log(max(total - used, 1) / total))

@@ -54,6 +54,7 @@ class Relation:
         self._table: NDArray[np.int64] = np.full(32, -1, dtype=np.int64)
         self._entered = 0
         self._chains: dict[int, Chain] = {}
+        self._distinct: dict[int, tuple[int, int]] = {}
 
     @property
     def s(self) -> Array:
@@ -149,6 +150,16 @@ class Relation:
         chain.extend(self.columns[column], self.size)
         return chain
 
+    def distinct(self, column: int) -> int:
+        """About how many different values a column has; counted again when the relation has doubled."""
+        from engine.symbolic.kernels_numba import distinct
+
+        size, found = self._distinct.get(column, (0, 0))
+        if self.size > 2 * size:
+            found = int(distinct(self.columns[column][: self.size]))
+            self._distinct[column] = (self.size, found)
+        return found
+
     def block_of(self, row: int) -> Block:
         """The block a row belongs to."""
         return self.blocks[bisect_right(self.blocks, row, key=lambda block: block.start) - 1]
@@ -193,8 +204,8 @@ def _wide(ids: NDArray[Any]) -> Array:
 
 
 def _slots(rows: int) -> int:
-    """A power of two four times the rows or more, so that a table is rebuilt only when it has doubled."""
-    return 1 << max(5, (4 * rows - 1).bit_length())
+    """A power of two three times the rows or more, so that a table is rebuilt only when it has doubled."""
+    return 1 << max(5, (3 * rows).bit_length())
 
 
 class Store:
@@ -224,8 +235,12 @@ class Store:
         """The relation of a key, made empty where it is new."""
         found = self.relations.get(key)
         if found is None:
-            found = self.relations[key] = Relation(self.dtype, unary=key[1] >= 0)
+            found = self.relations[key] = self.made(key)
         return found
+
+    def made(self, key: Key) -> Relation:
+        """An empty relation for a key, not in the store, which has relations with rows alone."""
+        return Relation(self.dtype, unary=key[1] >= 0)
 
     def key(self, predicate: int, object: int) -> Key:
         """The key of the relation a triple belongs to."""
@@ -246,9 +261,11 @@ class Store:
         for key, at in self._parts(predicate, o):
             self._size += self.relation(key).append(s[at], o[at], rule=ASSERTED, step=0)
 
-    def grew(self, rows: int) -> None:
-        """Count rows that were appended to a relation directly."""
-        self._size += rows
+    def grew(self, key: Key, relation: Relation, rows: int) -> None:
+        """Count rows that were appended to a relation directly, and take the relation in if they are its first."""
+        if rows:
+            self.relations.setdefault(key, relation)
+            self._size += rows
 
     def _parts(self, predicate: int, o: Column) -> Iterator[tuple[Key, Any]]:
         """The key of each relation the triples belong to, and where its triples are."""

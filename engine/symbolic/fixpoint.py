@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows, pieces
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
+from engine.symbolic.fused import FusedRule, Target, fuse
 from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
+from engine.symbolic.kernels import kernels
 from engine.symbolic.relation import DATA_STEP, Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
@@ -175,6 +177,8 @@ class Fixpoint:
         self._read: dict[int, tuple[CompiledRule, dict[Key, int]]] = {}
         self._asserted = len(store)
         self._before = (0, 0)
+        self._fusions: dict[int, FusedRule | None] = {}
+        self._literals: NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
     def run(self) -> Fixpoint:
         """Close the store under the program; compile again while the schema grows. Returns itself.
@@ -302,9 +306,15 @@ class Fixpoint:
         self.step += 1
         self.spending.check(len(self.store) - self._asserted, self.store)
         if rule.closes is not None and self._worth_reach(found[0], rule):
-            return self._reach(found[0], rule)
+            return self._reach(rule)
         self._note_read(rule, ends)
         grown: dict[Key, None] = {}
+        fused = self._fused(rule)
+        if fused is not None:
+            for changed, slices in self._changes(rule, found, ends):
+                grown.update(dict.fromkeys(self._insert(rule, fused, slices, changed)))
+            rule.seen[:] = ends
+            return list(grown)
         self.spending.begin()
         for bindings in self._substitutions(rule, found, ends):
             for rows in head_rows(rule, bindings, self.program):
@@ -319,17 +329,47 @@ class Fixpoint:
 
         All tables are made from the rows before this application, whatever is added in between.
         """
-        whole = not any(rule.seen)
-        for changed in range(1 if whole else len(rule.body)):
-            if not whole and rule.seen[changed] == ends[changed]:
-                continue
+        for changed, slices in self._changes(rule, relations, ends):
+            yield from self._joined(rule, lambda i, slices=slices: slices[i : i + 1], changed)  # type: ignore[misc]  # fixes the loop variable
 
-            def slices(i: int, changed: int = changed) -> Sequence[Slice]:
-                seen, end = rule.seen[i], ends[i]
-                lo, hi = (0, end) if i > changed or whole else (0, seen) if i < changed else (seen, end)
-                return (Slice(relations[i], lo, hi),)
+    def _changes(
+        self, rule: CompiledRule, relations: list[Relation], ends: list[int]
+    ) -> Iterator[tuple[int | None, list[Slice]]]:
+        """Each atom with unseen rows, and what every atom may match beside it; None for the first application."""
+        if not any(rule.seen):
+            yield None, [Slice(relation, 0, end) for relation, end in zip(relations, ends, strict=True)]
+            return
+        for changed, seen in enumerate(rule.seen):
+            if seen < ends[changed]:
+                below = [Slice(relations[i], 0, rule.seen[i]) for i in range(changed)]
+                above = [Slice(relations[i], 0, ends[i]) for i in range(changed + 1, len(ends))]
+                yield changed, [*below, Slice(relations[changed], seen, ends[changed]), *above]
 
-            yield from self._joined(rule, slices, None if whole else changed)
+    def _fused(self, rule: CompiledRule) -> FusedRule | None:
+        """The rule's numbers for the compiled loop, made on first use; None where it has none."""
+        if rule.number not in self._fusions:
+            self._fusions[rule.number] = fuse(rule, self.program.type_id, self.program.dictionary)
+        return self._fusions[rule.number]
+
+    def _insert(self, rule: CompiledRule, fused: FusedRule, slices: list[Slice], changed: int | None) -> list[Key]:
+        target = Target(
+            self.store,
+            rule.number,
+            self.step,
+            self._literal,
+            self.spending.rows(rule),
+            lambda: self.spending.check(len(self.store) - self._asserted, self.store),
+        )
+        try:
+            return fused.run(slices, changed, target)
+        except MemoryError as error:
+            raise Exhausted(f"rule '{rule.rule.name}': {error}") from error
+
+    def _literal(self) -> NDArray[np.bool_]:
+        """Whether each term is a literal; only a SET makes new ones, so it is made again when there are more terms."""
+        if len(self._literals) != len(self.program.dictionary):
+            self._literals = self.program.dictionary.kinds >= LITERAL
+        return self._literals
 
     def _joined(
         self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int | None
@@ -370,28 +410,37 @@ class Fixpoint:
         """
         return 10 * (relation.size - rule.seen[0]) >= relation.size
 
-    def _reach(self, relation: Relation, rule: CompiledRule) -> list[Key]:
-        """The transitive closure of a relation by breadth-first search from every source."""
-        from engine.symbolic.kernels_numba import reach
+    def _reach(self, rule: CompiledRule) -> list[Key]:
+        """The transitive closure of a relation by breadth-first search from every source.
 
+        What is found is new and distinct, and no literal, for every source is the subject of a row.
+        """
+        assert rule.closes is not None
+        relation = self.store.writable(rule.closes)
+        size = relation.size
         nodes, inverse = _dense(relation.s, relation.o)
-        s, o = inverse[: relation.size], inverse[relation.size :]
+        s, o = inverse[:size], inverse[size:]
         order = np.argsort(s, kind="stable")
         offsets = np.searchsorted(s[order], np.arange(len(nodes) + 1))
-        starts = np.flatnonzero(np.diff(offsets))
         most = self.spending.budget.triples
         limit = np.iinfo(np.int64).max if most is None else most
         if self.spending.budget.bytes is not None:
             limit = min(limit, self.spending.budget.bytes // (2 * _ROW_BYTES))
-        sources, targets, finished = reach(starts, offsets, o[order], limit)
+        grown_s, grown_o, end, finished = kernels().reach(
+            nodes.astype(np.int32),
+            np.flatnonzero(np.diff(offsets)),
+            offsets,
+            o[order].astype(np.int32),
+            *relation.columns,
+            size,
+            limit,
+        )
+        new = relation.grow(grown_s, grown_o, end, rule=rule.number, step=self.step, entered=False)
+        self.store.grew(rule.closes, relation, new)
         if not finished:
             raise Exhausted(f"more than {limit} triples were inferred")
-        assert rule.closes is not None
-        s_ids, o_ids = nodes[sources], nodes[targets]
-        literal = self.program.dictionary.kinds[s_ids] >= LITERAL
-        grown = self.store.add(rule.closes[0], s_ids[~literal], o_ids[~literal], rule=rule.number, step=self.step)
-        rule.seen[:] = [relation.size, relation.size]
-        return grown
+        rule.seen[:] = [end, end]
+        return [rule.closes] if new else []
 
     def _note_read(self, rule: CompiledRule, ends: list[int]) -> None:
         """Remember how large the relations were that a NOT, or a rule that runs once, takes to be complete."""

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ASSERTED", "DATA_STEP", "Block", "Key", "Relation", "Store"]
+from engine.symbolic.kernels import kernels
+
+__all__ = ["ASSERTED", "DATA_STEP", "Block", "Chain", "Key", "Relation", "Store"]
 
 Array = NDArray[np.int64]
 Column = NDArray[np.integer[Any]]
@@ -43,7 +45,8 @@ class Block(NamedTuple):
 class Relation:
     """A growing set of (s, o) rows with hash indexes. `dtype` is int32 for ids, int64 for world-tagged ids.
 
-    A class has one relation of its members, with the class itself in every o (`unary` is true).
+    A class has one relation of its members, with the class itself in every o (`unary` is true). Row table and chain
+    indexes are made when they are first asked for and then extended to the rows that came since.
     """
 
     def __init__(self, dtype: type = np.int32, *, unary: bool = False) -> None:
@@ -52,8 +55,10 @@ class Relation:
         self.blocks: list[Block] = []
         self._s: NDArray[Any] = np.empty(16, dtype=dtype)
         self._o: NDArray[Any] = np.empty(16, dtype=dtype)
-        self._table: NDArray[np.int32] = np.full(32, -1, dtype=np.int32)
-        self._chains: dict[int, _Chain] = {}
+        self._table: NDArray[np.int64] = np.full(32, -1, dtype=np.int64)
+        self._entered = 0
+        self._chains: dict[int, Chain] = {}
+        self._distinct: dict[int, tuple[int, int]] = {}
 
     @property
     def s(self) -> Array:
@@ -65,26 +70,58 @@ class Relation:
         """Second column; shape (size,)."""
         return self._o[: self.size]
 
+    @property
+    def columns(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Both columns with the room behind their last row; shape (capacity,) each."""
+        return self._s, self._o
+
     def add(self, s: Column, o: Column, *, rule: int, step: int) -> int:
         """Append the pairs that are not there yet; how many were new."""
-        from engine.symbolic.kernels_numba import insert_rows
-
         before, at = self.size, 0
         s, o = _wide(s), _wide(o)
         while at < len(s):  # in pieces, so that room is made for rows that turn out to be there in small amounts only
             end = at + max(_PIECE, self.size)
-            self._reserve(self.size + len(s[at:end]))
-            self.size = int(insert_rows(self._table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            table = self.table(len(s[at:end]))
+            self.size = int(kernels().insert_rows(table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            self._entered = self.size
             at = end
+        return self._note(before, rule, step)
+
+    def append(self, s: Column, o: Column, *, rule: int, step: int) -> int:
+        """Append pairs that are known to be distinct and not there yet; how many they are. Nothing is hashed.
+
+        The first columns of the right type are kept as they are, not copied: nobody may write into them.
+        """
+        before = self.size
+        if not before and s.dtype == self._s.dtype and s.flags.c_contiguous and o.flags.c_contiguous:
+            self._s, self._o = s, o.astype(s.dtype, copy=False)
+        else:
+            self._reserve(before + len(s))
+            self._s[before : before + len(s)], self._o[before : before + len(s)] = s, o
+        self.size += len(s)
+        return self._note(before, rule, step)
+
+    def grow(self, s: NDArray[Any], o: NDArray[Any], size: int, *, rule: int, step: int, entered: bool) -> int:
+        """Take over columns that a kernel has appended rows to; how many.
+
+        Args:
+            s, o: the columns of this relation, or longer copies of them.
+            entered: whether the kernel has entered the new rows into the row table.
+        """
+        before = self.size
+        self._s, self._o, self.size = s, o, size
+        if entered:
+            self._entered = size
+        return self._note(before, rule, step)
+
+    def _note(self, before: int, rule: int, step: int) -> int:
         if self.size > before and (not self.blocks or self.blocks[-1][1:] != (rule, step)):
             self.blocks.append(Block(before, rule, step))
         return self.size - before
 
     def rows(self, s: Array, o: Array) -> NDArray[np.int32]:
         """Row of each pair, -1 where it is absent; shape (num_pairs,)."""
-        from engine.symbolic.kernels_numba import find_rows
-
-        return np.asarray(find_rows(self._table, self._s, self._o, _wide(s), _wide(o)))
+        return np.asarray(kernels().find_rows(self.table(), self._s, self._o, _wide(s), _wide(o)))
 
     def row(self, s: int, o: int) -> int | None:
         """Row of one pair, or None."""
@@ -103,18 +140,42 @@ class Relation:
         Raises:
             MemoryError: there are more than `limit`; they are counted before there is room for them.
         """
-        from engine.symbolic.kernels_numba import chain_count, chain_fill
-
-        values = self._s if column == 0 else self._o
-        chain = self._chains.setdefault(column, _Chain())
-        chain.extend(values, self.size)
-        keys = _wide(keys)
-        counts = chain_count(chain.heads, chain.previous, values, keys, lo, hi)
+        values, chain, keys = self.columns[column], self.chain(column), _wide(keys)
+        counts = kernels().chain_count(chain.heads, chain.previous, values, keys, lo, hi)
         total = int(counts.sum())
         if limit is not None and total > limit:
             raise MemoryError(f"a join gives more than {limit} substitutions")
-        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, total)
+        positions, rows = kernels().chain_fill(chain.heads, chain.previous, values, keys, lo, hi, total)
         return positions, rows
+
+    def table(self, room: int = 0) -> NDArray[np.int64]:
+        """The row table with all rows in it, and room for so many more in it and in the columns."""
+        self._reserve(self.size + room)
+        if 2 * (self.size + room) > len(self._table):
+            old = self._table
+            self._table = np.full(_slots(self.size + room), -1, dtype=np.int64)
+            if self._entered:
+                kernels().table_grow(self._table, old)
+        if self._entered < self.size:
+            kernels().table_fill(self._table, self._s, self._o, self._entered, self.size)
+            self._entered = self.size
+        return self._table
+
+    def chain(self, column: int) -> Chain:
+        """The chain index on a column with all rows in it."""
+        chain = self._chains.setdefault(column, Chain())
+        chain.extend(self.columns[column], self.size)
+        return chain
+
+    def distinct(self, column: int) -> int:
+        """About how many different values a column has; counted again when the relation has doubled."""
+        from engine.symbolic.kernels_numba import distinct
+
+        size, found = self._distinct.get(column, (0, 0))
+        if self.size > 2 * size:
+            found = int(distinct(self.columns[column][: self.size]))
+            self._distinct[column] = (self.size, found)
+        return found
 
     def block_of(self, row: int) -> Block:
         """The block a row belongs to."""
@@ -143,6 +204,7 @@ class Relation:
         other = copy(self)
         other.blocks, other._chains = list(self.blocks), {}
         other._s, other._o, other._table = self._s.copy(), self._o.copy(), self._table.copy()
+        other._distinct = dict(self._distinct)
         return other
 
     def keep(self, kept: NDArray[np.bool_]) -> Relation:
@@ -151,7 +213,7 @@ class Relation:
         ends = [*(block.start for block in self.blocks[1:]), self.size]
         for block, end in zip(self.blocks, ends, strict=True):
             rows = np.flatnonzero(kept[block.start : end]) + block.start
-            other.add(self.s[rows], self.o[rows], rule=block.rule, step=block.step)
+            other.append(self.s[rows], self.o[rows], rule=block.rule, step=block.step)
         return other
 
     def assert_rows(self, rows: Column) -> None:
@@ -166,36 +228,31 @@ class Relation:
             self.blocks[at : at + 1] = parts
 
     def _reserve(self, rows: int) -> None:
-        from engine.symbolic.kernels_numba import table_fill
-
         if rows > len(self._s):
             capacity = max(rows, 2 * len(self._s))
             self._s = np.concatenate([self.s, np.empty(capacity - self.size, dtype=self._s.dtype)])
             self._o = np.concatenate([self.o, np.empty(capacity - self.size, dtype=self._o.dtype)])
-        if 2 * rows > len(self._table):
-            self._table = np.full(_slots(rows), -1, dtype=np.int32)
-            table_fill(self._table, self._s, self._o, self.size)
 
 
-class _Chain:
+class Chain:
     """A chain index on one column, extended to new rows when it is used."""
 
     def __init__(self) -> None:
         self.heads = np.full(32, -1, dtype=np.int32)
         self.previous = np.empty(16, dtype=np.int32)
         self.size = 0
+        self.keys = 0
 
-    def extend(self, column: Array, size: int) -> None:
-        from engine.symbolic.kernels_numba import chain_extend
-
+    def extend(self, column: NDArray[Any], size: int) -> None:
+        """Bring the index up to the first `size` rows of its column."""
         if size == self.size:
             return
         if 2 * size > len(self.heads):
-            self.heads, self.size = np.full(_slots(size), -1, dtype=np.int32), 0
+            self.heads, self.size, self.keys = np.full(_slots(size), -1, dtype=np.int32), 0, 0
         if size > len(self.previous):
             room = np.empty(max(size, 2 * len(self.previous)) - len(self.previous), dtype=np.int32)
             self.previous = np.concatenate([self.previous, room])
-        chain_extend(self.heads, self.previous, column, self.size, size)
+        self.keys += int(kernels().chain_extend(self.heads, self.previous, column, self.size, size))
         self.size = size
 
 
@@ -205,8 +262,8 @@ def _wide(ids: NDArray[Any]) -> Array:
 
 
 def _slots(rows: int) -> int:
-    """A power of two at least four times the rows, so that a table is rebuilt only when it has doubled."""
-    return 1 << max(5, (4 * rows - 1).bit_length())
+    """A power of two three times the rows or more, so that a table is rebuilt only when it has doubled."""
+    return 1 << max(5, (3 * rows).bit_length())
 
 
 class Store:
@@ -242,11 +299,15 @@ class Store:
         """The relation of a key, to be written to: made empty where it is new, copied where another store has it."""
         found = self.relations.get(key)
         if found is None:
-            found = self.relations[key] = Relation(self.dtype, unary=key[1] >= 0)
+            found = self.relations[key] = self.made(key)
         elif key in self._borrowed:
             found = self.relations[key] = found.copy()
             self._borrowed.remove(key)
         return found
+
+    def writable(self, key: Key) -> Relation:
+        """The relation of a key for a kernel to append to, copied where another store has it; see `grew`."""
+        return self.relation(key) if key in self.relations else self.made(key)
 
     def fork(self) -> Store:
         """A store of the same relations; one is copied when it grows, so this store stays as it is."""
@@ -261,6 +322,10 @@ class Store:
         self._size += relation.size - (before.size if before else 0)
         if relation.size:
             self.relations[key] = relation
+
+    def made(self, key: Key) -> Relation:
+        """An empty relation for a key, not in the store, which has relations with rows alone."""
+        return Relation(self.dtype, unary=key[1] >= 0)
 
     def key(self, predicate: int, object: int) -> Key:
         """The key of the relation a triple belongs to."""
@@ -297,20 +362,39 @@ class Store:
 
     def split(self, predicate: int, s: Column, o: Column) -> Iterator[tuple[Key, Array, Array]]:
         """Pairs of one predicate by the key of the relation they belong to."""
-        if predicate != self.type_id:
-            yield (predicate, -1), _wide(s), _wide(o)
-            return
-        classes = _wide(o) & 0xFFFFFFFF
-        order = np.argsort(classes, kind="stable")
-        s, o, classes = _wide(s)[order], _wide(o)[order], classes[order]
-        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]])
-        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
-            yield (predicate, int(classes[start])), s[start:end], o[start:end]
+        s, o = _wide(s), _wide(o)
+        for key, at in self._parts(predicate, o):
+            yield key, s[at], o[at]
 
     def changed_from(self, other: Store) -> set[Key]:
         """The keys of the relations that this store and another do not share."""
         keys = {**self.relations, **other.relations}
         return {key for key in keys if self.relations.get(key) is not other.relations.get(key)}
+
+    def load(self, predicate: int, s: Column, o: Column, *, step: int = 0) -> None:
+        """Add asserted triples of one predicate, which are distinct and not there yet; they are not hashed."""
+        for key, at in self._parts(predicate, o):
+            self._size += self.relation(key).append(s[at], o[at], rule=ASSERTED, step=step)
+
+    def grew(self, key: Key, relation: Relation, rows: int) -> None:
+        """Count rows that were appended to a relation directly, and take the relation in if they are its first."""
+        if rows:
+            self.relations.setdefault(key, relation)
+            self._size += rows
+
+    def _parts(self, predicate: int, o: Column) -> Iterator[tuple[Key, Any]]:
+        """The key of each relation the triples belong to, and where its triples are."""
+        if not len(o):
+            return
+        if predicate != self.type_id:
+            yield (predicate, -1), slice(None)
+            return
+        classes = _wide(o) & 0xFFFFFFFF
+        order = np.argsort(classes, kind="stable")
+        ordered = classes[order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
+            yield (predicate, int(ordered[start])), order[start:end]
 
     def sizes(self) -> dict[Key, int]:
         """Rows of each relation now; with insertion order, a snapshot."""

@@ -153,8 +153,8 @@ def lubm_l_noesis(data: Path, clock: Clock) -> dict[str, int]:
 def lubm_l_nemo(rules: str) -> Measure:
     """Nemo with parsing: under all rules, those that split the triples into relations alone, or none.
 
-    The one without rules parses the file for a pattern that nothing meets. Noesis splits triples while it loads, so what
-    is like its own figure lies between all rules less parsing and all rules less parsing and split.
+    The one without rules parses the file for a pattern that nothing meets. Noesis splits triples while it loads, so
+    what is like its own figure lies between all rules less parsing and all rules less parsing and split.
     """
 
     def run(data: Path, clock: Clock) -> dict[str, int]:

@@ -59,7 +59,8 @@ def test_numpy_kernels_give_what_the_compiled_ones_give(
     lo = data.draw(st.integers(0, 20))
     hi = data.draw(st.integers(0, 20))
     for module in (kernels_numba, kernels_numpy):
-        s, o = np.zeros(256, dtype=dtype), np.zeros(256, dtype=dtype)
+        s: Any = np.zeros(256, dtype=dtype)
+        o: Any = np.zeros(256, dtype=dtype)
         table, heads, previous = (
             np.full(64, -1, dtype=np.int64),
             np.full(64, -1, dtype=np.int32),

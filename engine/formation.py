@@ -5,7 +5,7 @@ The idea: the things named are linked (`kg.linking`) and replaced by what kind o
 
     "Fluconazole slows the clearance of warfarin."   becomes   "drug A slows the clearance of drug B."
 
-and what is left is the wording of a relation, which a reader (`engine.reading`) knows from exemplars: the phrase
+and what is left is the wording of a relation, which a reader (`kg.reading`) knows from exemplars: the phrase
 templates of the graph's schema, the wordings a domain gives, and sentences with their triple. Where a relation's
 objects are few and said rather than named ("expectant mothers should stay off drug A"), the wording has one argument.
 The kinds of thing that a relation joins count too. Nothing here is about one domain, and nothing here decides what is
@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, permutations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,9 @@ from rdflib import OWL, RDF, RDFS, XSD, Literal, URIRef
 from rdflib.term import Node
 
 from engine.claim import Candidate
-from engine.reading import Exemplar, Masked, NearestReader, Reader, Reading
+from engine.kinds import NUMBER, Kinds
 from kg.errors import LimitError
+from kg.reading import Exemplar, Masked, NearestReader, Reader, Reading
 from kg.terms import Triple
 from kg.verbalise import relation_phrases
 
@@ -43,9 +43,7 @@ __all__ = ["ClaimFormer", "Formation", "FormationSettings"]
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
-_NUMBER_KIND = "number"
 _UNIT = re.compile(r"\s*([A-Za-z]+)")
-_VOCABULARIES = (str(OWL), str(RDFS), str(RDF), str(XSD))
 
 
 @dataclass(frozen=True)
@@ -96,18 +94,6 @@ class _Argument:
     link_score: float
 
 
-class _Ends(NamedTuple):
-    """What a relation joins: the classes of head and tail where they are known, and the kinds of what stands there."""
-
-    classes: tuple[URIRef | None, URIRef | None]
-    kinds: tuple[tuple[str, ...], tuple[str, ...]]
-
-    @property
-    def has_numbers(self) -> bool:
-        """Whether the relation's values are numbers."""
-        return self.kinds[1] == (_NUMBER_KIND,)
-
-
 class ClaimFormer:
     """Reads candidate triples from sentences about one graph.
 
@@ -137,14 +123,13 @@ class ClaimFormer:
         self.settings = settings or FormationSettings()
         self._sentences, self._wordings = tuple(sentences), tuple(wordings)
         self._reader = reader
-        self._kinds: dict[Node, str] = {}
-        self._ends_of: dict[URIRef, _Ends] = {}
+        self.kinds = Kinds(graph)
         self._samples_of: dict[URIRef, list[Triple]] = {}
 
     @cached_property
     def exemplars(self) -> tuple[Exemplar, ...]:
         """The wordings whose reading is known: phrases of the schema, wordings given, sentences with a triple."""
-        phrases = (exemplar for relation in self.relations for exemplar in self._phrases(relation))
+        phrases = (exemplar for relation in self.kinds.relations for exemplar in self._phrases(relation))
         worded = (made for at, wording in enumerate(self._wordings) for made in self._from_wording(wording, at))
         learnt = (made for sentence in self._sentences for made in self._from_sentence(*sentence))
         return tuple(dict.fromkeys([*phrases, *worded, *learnt]))
@@ -159,19 +144,6 @@ class ClaimFormer:
     def read_by(self, reader: Reader) -> None:
         """Read masked sentences by another reader from now on, one that was learnt from the exemplars."""
         self._reader = reader
-
-    @cached_property
-    def relations(self) -> tuple[URIRef, ...]:
-        """The predicates a text may state: those declared or used, annotations and vocabulary left out; `rdf:type`."""
-        graph = self.graph
-        found: dict[Node, None] = {}
-        for cls in (OWL.ObjectProperty, OWL.DatatypeProperty, RDF.Property):
-            found.update(dict.fromkeys(t.subject for t in graph.triples(None, RDF.type, cls)))
-        for p in (*graph.relation_ids, *(p for p in graph.predicates() if self._is_value(p))):
-            found[graph.dictionary.term(int(p))] = None
-        chosen = [p for p in found if isinstance(p, URIRef) and not str(p).startswith((*_VOCABULARIES, *_ANNOTATIONS))]
-        has_types = next(graph.triples(None, RDF.type, None), None) is not None
-        return (*sorted(chosen), *((RDF.type,) if has_types else ()))
 
     def form(self, text: str) -> Formation:
         """The candidate triples of a text, best first.
@@ -214,7 +186,7 @@ class ClaimFormer:
             best = mention.candidates[0].score
             for candidate in mention.candidates:
                 if candidate.score >= best - self.settings.ambiguity_margin:
-                    kind = self.kind(candidate.term)
+                    kind = self.kinds.of(candidate.term)
                     found.append(_Argument(mention.start, mention.end, candidate.term, kind, candidate.score))
         covered = [(m.start, m.end) for m in mentions]
         for match in _NUMBER.finditer(text):
@@ -222,7 +194,7 @@ class ClaimFormer:
                 unit = _UNIT.match(text, match.end())
                 factor = self.settings.units.get(unit.group(1).lower(), 1.0) if unit else 1.0
                 value = float(match.group().replace(",", "")) * factor
-                found.append(_Argument(match.start(), match.end(), _number(value), _NUMBER_KIND, 1.0))
+                found.append(_Argument(match.start(), match.end(), _number(value), NUMBER, 1.0))
         return sorted(found, key=lambda a: (a.start, str(a.term)))
 
     def _pairs(self, arguments: Sequence[_Argument]) -> Iterable[tuple[_Argument, _Argument]]:
@@ -231,85 +203,11 @@ class ClaimFormer:
             if a.end <= b.start and not (isinstance(a.term, Literal) and isinstance(b.term, Literal)):
                 yield a, b
 
-    def kind(self, term: Node) -> str:
-        """The word for the kind of thing a term is, as the relations speak of it; "class", _NUMBER_KIND or "thing"."""
-        if isinstance(term, Literal):
-            return _NUMBER_KIND
-        if term not in self._kinds:
-            self._kinds[term] = self._find_kind(term)
-        return self._kinds[term]
-
-    def _find_kind(self, term: Node) -> str:
-        if self._is_class(term):
-            return "class"
-        classes = self._types(term)
-        spoken = [c for c in classes if self._spoken_of[c]]
-        if spoken:
-            return self.graph.label(min(spoken, key=lambda c: (-self._spoken_of[c], c)))
-        return self.graph.label(min(classes)) if classes else "thing"
-
-    @cached_property
-    def _spoken_of(self) -> Counter[URIRef]:
-        """How many relations name a class as their domain or range."""
-        ends = (end for relation in self.relations for end in self._classes(relation))
-        return Counter(end for end in ends if end is not None)
-
-    def _types(self, term: Node) -> list[URIRef]:
-        found = (t.object for t in self.graph.triples(term, RDF.type, None))
-        return [c for c in found if isinstance(c, URIRef) and not str(c).startswith(_VOCABULARIES)]
-
-    def _is_class(self, term: Node) -> bool:
-        graph = self.graph
-        return (
-            next(graph.triples(term, RDF.type, OWL.Class), None) is not None
-            or next(graph.triples(term, RDFS.subClassOf, None), None) is not None
-            or next(graph.triples(None, RDF.type, term), None) is not None
-        )
-
     # Exemplars --------------------------------------------------------------------------------------------------
-
-    def _is_value(self, p: int) -> bool:
-        _, objects = self.graph.pairs(int(p))
-        return bool(len(objects)) and isinstance(self.graph.dictionary.term(int(objects[0])), Literal)
-
-    def _ends(self, relation: URIRef) -> _Ends:
-        """What a relation joins, from its domain and range, else from its triples."""
-        if relation not in self._ends_of:
-            heads = tuple(sorted({self.graph.label(cls) for cls in self._spoken_of})) or ("thing",)
-            kinds = (heads, ("class",)) if relation == RDF.type else (self._end(relation, 0), self._end(relation, 2))
-            self._ends_of[relation] = _Ends(self._classes(relation), kinds)
-        return self._ends_of[relation]
-
-    def _classes(self, relation: URIRef) -> tuple[URIRef | None, URIRef | None]:
-        """The classes of a relation's head and tail; None for numbers, and where nothing tells."""
-        return (None, None) if relation == RDF.type else (self._class(relation, 0), self._class(relation, 2))
-
-    def _class(self, relation: URIRef, column: int) -> URIRef | None:
-        named = self._declared(relation, RDFS.range if column else RDFS.domain)
-        if named is not None:
-            return None if str(named).startswith(str(XSD)) else named
-        sample = next(self.graph.triples(None, relation, None), None)
-        return min(self._types(sample[column]), default=None) if sample else None
-
-    def _end(self, relation: URIRef, column: int) -> tuple[str, ...]:
-        """The kinds of what stands at one end: those in a fifth of its triples; where there are none, its class."""
-        sample = list(islice(self.graph.triples(None, relation, None), 200))
-        declared = str(self._declared(relation, RDFS.range if column else RDFS.domain))
-        if declared.startswith(str(XSD)) or (sample and isinstance(sample[0][column], Literal)):
-            return (_NUMBER_KIND,)
-        kinds = Counter(self.kind(triple[column]) for triple in sample)
-        named = self._class(relation, column)
-        common = tuple(kind for kind, count in sorted(kinds.items()) if 5 * count >= len(sample))
-        return common or ("thing" if named is None else self.graph.label(named),)
-
-    def _declared(self, relation: URIRef, axiom: URIRef) -> URIRef | None:
-        """The class a domain or range axiom gives a relation."""
-        declared = (t.object for t in self.graph.triples(relation, axiom, None, inferred=False))
-        return min((c for c in declared if isinstance(c, URIRef)), default=None)
 
     def _phrases(self, relation: URIRef) -> Iterator[Exemplar]:
         """The exemplars of a relation's phrases, each between all kinds of thing the relation joins."""
-        heads, tails = self._ends(relation).kinds
+        heads, tails = self.kinds.ends(relation).kinds
         for phrase in relation_phrases(self.graph, relation):
             template = phrase if "{s}" in phrase and "{o}" in phrase else f"{{s}} {phrase} {{o}}"
             reading = Reading(relation, template.index("{s}") < template.index("{o}"))
@@ -321,7 +219,7 @@ class ClaimFormer:
         sentence, relation = wording.sentence, wording.relation
         if relation is None:
             assert wording.slots is not None, "a wording has a relation or slots"
-            head, tail = (_NUMBER_KIND if str(c).startswith(str(XSD)) else self._class_kind(c) for c in wording.slots)
+            head, tail = (NUMBER if str(c).startswith(str(XSD)) else self._class_kind(c) for c in wording.slots)
             return [Exemplar(_filled(sentence, head, tail), Reading(None))]
         if triples := self._samples(relation):
             triple = triples[at % len(triples)]
@@ -332,7 +230,7 @@ class ClaimFormer:
             )
             if found := self._from_sentence(text, triple, wording.positive, alone=wording.value is not None):
                 return found
-        heads, tails = self._ends(relation).kinds
+        heads, tails = self.kinds.ends(relation).kinds
         head_first = "{o}" not in sentence or sentence.index("{s}") < sentence.index("{o}")
         masked = _filled(sentence, heads[at % len(heads)], tails[at % len(tails)])
         return [Exemplar(masked, Reading(relation, head_first, wording.value), wording.positive)]
@@ -388,8 +286,8 @@ class ClaimFormer:
 
     def _says_values(self, argument: _Argument) -> bool:
         """Whether a thing may be the head of a relation whose values are said."""
-        heads = (self._ends(relation).classes[0] for relation in self._said)
-        return any(cls is None or cls in self._types(argument.term) for cls in heads)
+        heads = (self.kinds.ends(relation).classes[0] for relation in self._said)
+        return any(cls is None or cls in self.kinds.types(argument.term) for cls in heads)
 
     # Candidates -------------------------------------------------------------------------------------------------
 
@@ -412,8 +310,8 @@ class ClaimFormer:
         if reading.relation is None or (reading.value is None) != (len(pair) == 2):
             return None
         if reading.value is not None:
-            head, cls = pair[0], self._ends(reading.relation).classes[0]
-            fits = 1 + (cls is None or cls in self._types(head.term))
+            head, cls = pair[0], self.kinds.ends(reading.relation).classes[0]
+            fits = 1 + (cls is None or cls in self.kinds.types(head.term))
             return Triple(head.term, reading.relation, reading.value), fits
         head, tail = pair if reading.head_first else pair[::-1]
         if not self._possible(reading.relation, head, tail):
@@ -427,25 +325,19 @@ class ClaimFormer:
         A class that is some relation's domain or range ("patient", "drug") is named for the kind of thing it is, and is
         the end of no other relation.
         """
-        if isinstance(head.term, Literal) or head.term in self._spoken_of:
+        if isinstance(head.term, Literal) or head.term in self.kinds.spoken_of:
             return False
         if relation == RDF.type:
             return tail.kind == "class" and head.kind != "class"
-        return (tail.kind == _NUMBER_KIND) == self._ends(relation).has_numbers and tail.term not in self._spoken_of
+        return (tail.kind == NUMBER) == self.kinds.ends(relation).has_numbers and tail.term not in self.kinds.spoken_of
 
     def _fit(self, relation: URIRef, head: _Argument, tail: _Argument) -> int:
         """How many ends are of the kind the relation joins, 0 to 2."""
         if relation == RDF.type:
-            one, other = self._kind_classes(head.term), self._kind_classes(tail.term)
+            one, other = self.kinds.spoken_classes(head.term), self.kinds.spoken_classes(tail.term)
             return 1 + (not one or not other or bool(one & other))
-        ends = zip(self._ends(relation).classes, (head, tail), strict=True)
-        return sum(cls is None or cls in self._types(argument.term) for cls, argument in ends)
-
-    def _kind_classes(self, term: Node) -> set[Node]:
-        """The classes that relations speak of, among those of a thing, or among a class and those above it."""
-        above = (t.object for t in self.graph.triples(term, RDFS.subClassOf, None))
-        classes = {term, *above} if self._is_class(term) else set(self._types(term))
-        return {cls for cls in classes if cls in self._spoken_of}
+        ends = zip(self.kinds.ends(relation).classes, (head, tail), strict=True)
+        return sum(cls is None or cls in self.kinds.types(argument.term) for cls, argument in ends)
 
     def _literal(self, relation: URIRef, term: Node) -> Node:
         """A number in the datatype that the relation's values have."""
@@ -470,12 +362,6 @@ class ClaimFormer:
 
 
 _WHOLE = (XSD.integer, XSD.int, XSD.long, XSD.nonNegativeInteger, XSD.positiveInteger)
-_ANNOTATIONS = (
-    "http://www.w3.org/2004/02/skos/core#",
-    "http://purl.org/dc/",
-    "http://www.w3.org/ns/shacl#",
-    "http://xmlns.com/foaf/",
-)
 
 
 def _masked(text: str, first: _Argument, second: _Argument | None = None) -> Masked:

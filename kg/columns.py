@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Columns", "Ids", "pack"]
+__all__ = ["NO_SOURCE", "Columns", "Ids", "pack"]
 
 Ids = NDArray[np.int32]
 
@@ -19,6 +19,18 @@ Ids = NDArray[np.int32]
 def pack(high: NDArray[np.integer], low: NDArray[np.integer]) -> NDArray[np.int64]:
     """Two non-negative 32-bit columns as one sortable 64-bit key; shape as given."""
     return (high.astype(np.int64) << 32) | low.astype(np.int64)
+
+
+NO_SOURCE = 2**31 - 1
+"""A source number past every list of sources."""
+
+
+def _among(keys: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each key is one of an ascending column; shape (num_keys,)."""
+    if not len(ordered):
+        return np.zeros(len(keys), dtype=bool)
+    at = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
+    return np.asarray(ordered[at] == keys)
 
 
 class Columns:
@@ -90,18 +102,21 @@ class Columns:
     def objects(self, subject: int, predicate: int) -> Ids:
         """Objects of the triples with this subject and predicate, ascending."""
         s, o = self.pairs(predicate)
-        return o[np.searchsorted(s, subject, "left") : np.searchsorted(s, subject, "right")]
+        key = np.int32(subject)
+        return o[np.searchsorted(s, key, "left") : np.searchsorted(s, key, "right")]
 
     def subjects(self, predicate: int, object: int) -> Ids:
         """Subjects of the triples with this predicate and object, ascending."""
         s, o = self.pairs_by_object(predicate)
-        return s[np.searchsorted(o, object, "left") : np.searchsorted(o, object, "right")]
+        key = np.int32(object)
+        return s[np.searchsorted(o, key, "left") : np.searchsorted(o, key, "right")]
 
     def row(self, s: int, p: int, o: int) -> int | None:
         """Position of a triple among its predicate's pairs, or None where it is absent."""
         subjects, objects = self.pairs(p)
-        low, high = np.searchsorted(subjects, s, "left"), np.searchsorted(subjects, s, "right")
-        at = int(low + np.searchsorted(objects[low:high], o))
+        s32, o32 = np.int32(s), np.int32(o)  # of the columns' own type, or each search would first convert the column
+        low, high = np.searchsorted(subjects, s32, "left"), np.searchsorted(subjects, s32, "right")
+        at = int(low + np.searchsorted(objects[low:high], o32))
         return at if at < high and objects[at] == o else None
 
     def contains(self, s: int, p: int, o: int) -> bool:
@@ -130,6 +145,33 @@ class Columns:
             else:
                 subjects, objects = self.pairs(predicate)
                 yield from ((int(x), predicate, int(y)) for x, y in zip(subjects, objects, strict=True))
+
+    def changed(self, *, remove: NDArray[np.integer], add: NDArray[np.integer], source: int | None = None) -> Columns:
+        """These triples without some and with others; the tables of other predicates are shared.
+
+        Args:
+            remove, add: ids of triples, shape (num_triples, 3) each; a triple of both is there afterwards.
+            source: the source number of the triples that are added, where sources are kept.
+        """
+        tables, sources = dict(self._tables), dict(self._sources)
+        for predicate in sorted({*remove[:, 1].tolist(), *add[:, 1].tolist()}):
+            s, o = self.pairs(predicate)
+            away, new = (rows[rows[:, 1] == predicate] for rows in (remove, add))
+            key, fresh = pack(s, o), np.sort(pack(new[:, 0], new[:, 2]))
+            keep = ~_among(key, np.sort(pack(away[:, 0], away[:, 2])))
+            fresh = fresh[np.r_[True, fresh[1:] != fresh[:-1]] & ~_among(fresh, key[keep])] if len(fresh) else fresh
+            both = np.concatenate([key[keep], fresh])
+            order = np.argsort(both, kind="stable")
+            both = both[order]
+            tables[predicate] = ((both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32))
+            if predicate in sources or source is not None:
+                known = self._sources.get(predicate, np.full(len(s), NO_SOURCE, dtype=np.int32))
+                own = np.full(len(fresh), NO_SOURCE if source is None else source, dtype=np.int32)
+                sources[predicate] = np.concatenate([known[keep], own])[order]
+            if not len(both):
+                del tables[predicate]
+                sources.pop(predicate, None)
+        return Columns(tables, sources)
 
     def arrays(self) -> tuple[Ids, Ids, Ids]:
         """All triples as three arrays of shape (len,), sorted by predicate, subject, object."""

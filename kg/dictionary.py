@@ -7,7 +7,8 @@ fusion model can all index by them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from rdflib.term import Node
 
 from kg.errors import UnknownTermError
 from kg.terms import term_from_key, term_key
+from kg.triple_keys import split_triple_key
 
-__all__ = ["BLANK", "IRI", "LITERAL", "Dictionary"]
+__all__ = ["BLANK", "IRI", "LITERAL", "TRIPLE", "Dictionary"]
 
-IRI, BLANK, LITERAL = 0, 1, 2
+IRI, BLANK, LITERAL, TRIPLE = range(4)
+"""Kinds of term; those below LITERAL may be subjects."""
 _KIND_OF = {"<": IRI, "_": BLANK, '"': LITERAL}
 
 
@@ -31,6 +34,7 @@ class Dictionary:
         self._kinds = bytearray()
         self._kind_array: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
         self._terms: dict[int, Node] = {}
+        self._parts: dict[int, tuple[int, ...]] = {}
         for key in keys:
             self.intern_key(key)
 
@@ -48,7 +52,7 @@ class Dictionary:
         new = len(self._keys)
         self._ids[key] = new
         self._keys.append(key)
-        self._kinds.append(_KIND_OF[key[0]])
+        self._kinds.append(TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]])
         return new
 
     def intern(self, term: Node) -> int:
@@ -62,6 +66,10 @@ class Dictionary:
     def find_key(self, key: str) -> int | None:
         """The id of the term with this key, or None."""
         return self._ids.get(key)
+
+    def find_keys(self, keys: Sequence[str]) -> NDArray[np.int64]:
+        """The ids of the terms with these keys, -1 where there is none; shape (num_keys,)."""
+        return np.fromiter(map(self._ids.get, keys, repeat(-1)), np.int64, len(keys))
 
     def id(self, term: Node) -> int:
         """The id of a term.
@@ -86,9 +94,25 @@ class Dictionary:
         """The key (unescaped N-Triples form) of the term with this id."""
         return self._keys[id]
 
+    def parts(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Ids of subject, predicate and object of each triple term, -1 for any other term; shape (num_ids, 3)."""
+        found = np.full((len(ids), 3), -1, dtype=np.int64)
+        at = np.flatnonzero(self.kinds[ids] == TRIPLE)
+        known = self._parts
+        for row, id in zip(at.tolist(), ids[at].tolist(), strict=True):
+            if id not in known:
+                known[id] = tuple(self.intern_key(key) for key in split_triple_key(self.key(id)))
+            found[row] = known[id]
+        return found
+
+    def kind(self, id: int) -> int:
+        """Kind of one term: `IRI`, `BLANK`, `LITERAL` or `TRIPLE`."""
+        key = self.key(id)
+        return TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]]
+
     @property
     def kinds(self) -> NDArray[np.uint8]:
-        """Kind of each term: `IRI`, `BLANK` or `LITERAL`; shape (len,)."""
+        """Kind of each term: `IRI`, `BLANK`, `LITERAL` or `TRIPLE`; shape (len,)."""
         if len(self._kind_array) != len(self._kinds):
             # A copy: a view would forbid the bytearray to grow.
             self._kind_array = np.frombuffer(bytes(self._kinds), dtype=np.uint8)

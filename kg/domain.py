@@ -22,6 +22,7 @@ from kg.wordings import Wording, load_wordings
 __all__ = ["Domain", "load_domain"]
 
 ENTAILMENTS = ("owl2rl", "rdfs", "none")
+RULE_SUFFIXES = (".srl", ".rules", ".jena", ".n3")
 _TABLES = ("linking", "embedding", "fusion")
 _KEYS = (
     "name",
@@ -74,8 +75,9 @@ def load_domain(
 ) -> Domain:
     """The domain in a folder.
 
-    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl` is
-    a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the name is the folder's.
+    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl`,
+    `*.rules`, `*.jena` and `*.n3` is a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the
+    name is the folder's.
 
     Args:
         folder: the folder; subfolders are not looked into.
@@ -107,7 +109,7 @@ def load_domain(
         )
     rule_files = settings.files("rules")
     if rule_files is None:
-        rule_files = [path for path in every if path.suffix == ".srl"]
+        rule_files = [path for path in every if path.suffix in RULE_SUFFIXES]
     claims_files = settings.files("claims")
     if claims_files is None:
         claims_files = [path for path in every if path.name == "claims.tsv"]

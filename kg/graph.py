@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rdflib import RDF, RDFS, SKOS, BNode, Literal, URIRef
 from rdflib.term import Node
 
-from kg.columns import Columns, Ids
+from kg.columns import NO_SOURCE, Columns, Ids
 from kg.dictionary import LITERAL, Dictionary
 from kg.errors import UnknownTermError
-from kg.terms import Triple, local_name, split_camel
+from kg.terms import Triple, TripleTerm, local_name, split_camel
 
 if TYPE_CHECKING:
     import networkx
@@ -42,7 +42,6 @@ _STANDARD_PREFIXES = {
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[^\s<>\"{}|^`\\]+")
 _SOURCE = "urn:noesis:source:"
 _DEFAULT_GRAPH = "urn:x-rdflib:default"  # what some versions of rdflib call it in place of None
-_NO_SOURCE = 2**31 - 1  # a source number past every list of sources
 
 _VOCABULARIES = (str(RDF), str(RDFS), "http://www.w3.org/2002/07/owl#", "http://www.w3.org/2001/XMLSchema#")
 
@@ -103,7 +102,7 @@ class KnowledgeGraph:
         Raises:
             UnknownTermError: a compact name has a prefix this graph does not declare.
         """
-        if isinstance(name, (URIRef, BNode, Literal)):
+        if isinstance(name, (URIRef, BNode, Literal, TripleTerm)):
             return name
         text = str(name)
         if text.startswith("<") and text.endswith(">"):
@@ -127,6 +126,8 @@ class KnowledgeGraph:
 
     def curie(self, term: Node) -> str:
         """A short name for a term: `prefix:local` where a prefix fits, else the N-Triples form."""
+        if isinstance(term, TripleTerm):
+            return f"<<( {' '.join(map(self.curie, term.parts))} )>>"
         if not isinstance(term, URIRef):
             return term.n3()
         fits = [(len(ns), prefix, ns) for prefix, ns in self.prefixes.items() if term.startswith(ns)]
@@ -142,6 +143,8 @@ class KnowledgeGraph:
             return names[0]
         if isinstance(term, URIRef):
             return split_camel(local_name(term))
+        if isinstance(term, TripleTerm):
+            return f"“{' '.join(map(self.label, term.parts))}”"
         return str(term)
 
     def labels(self, term: Node) -> tuple[str, ...]:
@@ -228,7 +231,7 @@ class KnowledgeGraph:
         for p in self.predicates():
             name = str(self.dictionary.term(p))
             _, objects = self.pairs(p)
-            if not name.startswith(skip) and bool((kinds[objects] != LITERAL).any()):
+            if not name.startswith(skip) and bool((kinds[objects] < LITERAL).any()):
                 chosen.append(p)
         return np.array(chosen, dtype=np.int32)
 
@@ -238,7 +241,7 @@ class KnowledgeGraph:
         ends = [np.concatenate(self.pairs(int(p))) for p in self.relation_ids]
         every = np.sort(np.concatenate(ends)) if ends else np.empty(0, dtype=np.int32)
         every = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
-        return every[~self.dictionary.is_literal(every)].astype(np.int32)
+        return every[self.dictionary.kinds[every] < LITERAL].astype(np.int32)
 
     def entity_triples(self, *, inferred: bool = False) -> NDArray[np.int32]:
         """Triples to learn from, as rows of head, relation and tail ids; shape (num_triples, 3).
@@ -252,7 +255,7 @@ class KnowledgeGraph:
         for columns in (self.asserted, self.inferred) if inferred else (self.asserted,):
             for p in self.relation_ids:
                 heads, tails = columns.pairs(int(p))
-                linked = kinds[tails] != LITERAL
+                linked = kinds[tails] < LITERAL
                 rows.append(_rows(heads[linked], int(p), tails[linked]))
             if type_id is not None:
                 heads, classes = columns.pairs(type_id)
@@ -283,7 +286,7 @@ class KnowledgeGraph:
         rows = []
         for s, p, o, name in quads:
             default = name is None or str(name) == _DEFAULT_GRAPH
-            number = _NO_SOURCE if default else names.setdefault(str(name), len(names))
+            number = NO_SOURCE if default else names.setdefault(str(name), len(names))
             rows.append([*(dictionary.intern(term) for term in (s, p, o)), number])
         columns = np.array(rows, dtype=np.int32).reshape(-1, 4).T
         return cls(dictionary, Columns.from_arrays(*columns), prefixes=prefixes, sources=tuple(names))

@@ -106,7 +106,7 @@ def load_graph(
     Raises:
         MissingFileError: a file is not there; the message has the nearest name that is.
         SyntaxInputError: the text breaks its grammar; file, line, column, text and remedy are in the message.
-        NotSupportedError: RDF 1.2 terms, remote JSON-LD contexts, external XML entities.
+        NotSupportedError: RDF 1.2 base directions, remote JSON-LD contexts, external XML entities.
         LimitError: a limit was passed, or the parser crashed on the input.
         EmptyGraphError: no triple in any file.
         InputError: no file, a folder, or an unknown format.

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
 from kg.feed import Feed, Refusal
 from kg.frames import pack_keys, read_frame, read_json, write_frame, write_json
+from kg.plain_lines import PlainLines, whole_lines
+from kg.triple_keys import triple_key
 
 __all__ = ["FORMATS", "key_of", "limit_process", "main"]
 
@@ -30,6 +32,7 @@ FORMATS = {
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _RDF_LANG = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 _BATCH = 3 << 15  # ids in one frame: 400 kB, and a progress report each
+_LINE_BYTES = 16 << 20  # as much as the parser takes for one term
 _WHERE = re.compile(r"^Parser error (?:at|between) line .*?: ", re.DOTALL)
 _REMOTE = re.compile(r'"@(?:context|import)"\s*:\s*(?:\[\s*)?"([^"]{0,500})"')
 
@@ -76,25 +79,37 @@ class _Loader:
         self.ids: dict[Any, int] = {}
         self.count = self.total = 0
         self.new: list[str] = []
-        self.blank: list[ox.BlankNode] = []
+        self.blank: list[ox.BlankNode | ox.Triple] = []
+        self.labels: dict[int, str] = {}
         self.file = 0
+        self.lines = PlainLines(self.known)
 
     def intern(self, term: Any) -> int:
         """The id of a term seen for the first time."""
         if isinstance(term, ox.BlankNode):
-            key = f"_:f{self.file}b{len(self.blank)}"
+            key = self.labels[self.count] = f"_:f{self.file}b{len(self.blank)}"
             self.blank.append(term)
         elif isinstance(term, ox.Triple):
-            raise Refusal(
-                "unsupported",
-                f"RDF 1.2 triple terms are not taken (got <<( {term} )>>); name them by a node",
-            )
+            key = self.triple_key(term)
+            if _has_blank(term):
+                self.blank.append(term)
         else:
             key = key_of(term)
         self.new.append(key)
         id = self.ids[term] = self.count
         self.count += 1
         return id
+
+    def triple_key(self, term: ox.Triple) -> str:
+        """The key of a triple term, whose blank nodes are those of the file."""
+        keys = []
+        for part in (term.subject, term.predicate, term.object):
+            if isinstance(part, ox.BlankNode):
+                id = self.intern(part) if part not in self.ids else self.ids[part]
+                keys.append(self.labels[id])
+            else:
+                keys.append(self.triple_key(part) if isinstance(part, ox.Triple) else key_of(part))
+        return triple_key(*keys)
 
     def flush(self, triples: array[int], feed: Feed) -> None:
         self.total += len(triples) // 3
@@ -114,20 +129,14 @@ class _Loader:
         write_json(self.out, b"F", number)
         feed = self.feed(file)
         try:
-            parser = ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"])
             triples = array("i")
-            ids, append, intern = self.ids.get, triples.append, self.intern
-            for s, p, o, _ in parser:
-                id = ids(s)
-                append(intern(s) if id is None else id)
-                id = ids(p)
-                append(intern(p) if id is None else id)
-                id = ids(o)
-                append(intern(o) if id is None else id)
-                if len(triples) >= _BATCH:
-                    self.flush(triples, feed)
+            if file["format"] == "ntriples":
+                self.read_lines(feed, triples, file)
+            else:
+                parser = ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"])
+                self.read_quads(parser, triples, feed)
+                write_json(self.out, b"N", parser.prefixes)
             self.flush(triples, feed)
-            write_json(self.out, b"N", parser.prefixes)
         except MemoryError as error:
             if "buffer maximal size" in str(error):
                 reason = "Expected terms and comments of at most 16 MiB each; shorten or split the text"
@@ -140,9 +149,53 @@ class _Loader:
             raise self.placed(refusal, file) from None
         finally:
             feed.close()
+        self.lines.forget(self.ids[term] for term in self.blank)
         for term in self.blank:
             del self.ids[term]
         self.blank.clear()
+        self.labels.clear()
+
+    def read_quads(self, quads: Iterable[ox.Quad], triples: array[int], feed: Feed) -> None:
+        """Interns the terms of what the parser gives."""
+        ids, append, intern = self.ids.get, triples.append, self.intern
+        for s, p, o, _ in quads:
+            id = ids(s)
+            append(intern(s) if id is None else id)
+            id = ids(p)
+            append(intern(p) if id is None else id)
+            id = ids(o)
+            append(intern(o) if id is None else id)
+            if len(triples) >= _BATCH:
+                self.flush(triples, feed)
+
+    def read_lines(self, feed: Feed, triples: array[int], file: Mapping[str, Any]) -> None:
+        """Reads N-Triples a block of lines at a time; blocks with a line of unusual form go to the parser."""
+        for block in whole_lines(iter(feed.read, b""), most=_LINE_BYTES):
+            ids = self.lines.read(block)
+            if ids is None:
+                try:
+                    self.read_quads(ox.parse(input=block, format=FORMATS["ntriples"]), triples, feed)
+                except SyntaxError:
+                    self.read_whole(file)
+                    raise
+            else:
+                triples.extend(ids)
+            if len(triples) >= _BATCH:
+                self.flush(triples, feed)
+
+    def read_whole(self, file: Mapping[str, Any]) -> None:
+        """Parses a whole file once more for its error, which then tells the line in the file and not in a block."""
+        feed = self.feed(file)
+        try:
+            for _ in ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]]):
+                pass
+        finally:
+            feed.close()
+
+    def known(self, term: Any) -> int:
+        """The id of a term, given now if it is new."""
+        id = self.ids.get(term)
+        return self.intern(term) if id is None else id
 
     def feed(self, file: Mapping[str, Any], piece: bytes | None = None) -> Feed:
         return Feed(
@@ -219,8 +272,14 @@ class _Loader:
         """A refusal of RDF 1.2 terms with the first place in the file that has their syntax."""
         if refusal.kind != "unsupported":
             return refusal
-        found = self.find(file, re.compile(r"<<|\{\||--(?:ltr|rtl)\b|rdf:parseType=\"Triple\"|rdf:version|@direction"))
+        found = self.find(file, re.compile(r"--(?:ltr|rtl)\b|rdf:version|@direction"))
         return refusal if found is None else Refusal(refusal.kind, refusal.reason, *found[:2])
+
+
+def _has_blank(term: Any) -> bool:
+    return isinstance(term, ox.BlankNode) or (
+        isinstance(term, ox.Triple) and (_has_blank(term.subject) or _has_blank(term.object))
+    )
 
 
 def _with_text(message: str, text: str) -> str:

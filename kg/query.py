@@ -93,7 +93,7 @@ def select(graph: KnowledgeGraph, query: str, *, inferred: bool = True, limits: 
 
     Raises:
         SyntaxInputError: the query breaks the grammar; line and column are in the message.
-        NotSupportedError: another query form, an update, SERVICE, FROM, or triple terms.
+        NotSupportedError: another query form, an update, SERVICE, or FROM.
         LimitError: a limit was passed, or the query crashed the worker.
     """
     limits = limits or QueryLimits()

@@ -18,6 +18,7 @@ import pyoxigraph as ox
 from kg.feed import Refusal
 from kg.frames import pack_keys, read_frame, read_json, unpack_keys, write_frame, write_json
 from kg.parse_worker import key_of, limit_process
+from kg.triple_keys import OPEN, split_triple_key, triple_key
 
 __all__ = ["main"]
 
@@ -32,6 +33,8 @@ def term_of(key: str) -> Any:
     Raises:
         ValueError: the key's IRI, label or language tag is none RDF allows.
     """
+    if key.startswith(OPEN):
+        return ox.Triple(*map(term_of, split_triple_key(key)))
     if key[0] == "<":
         return ox.NamedNode(key[1:-1])
     if key[0] == "_":
@@ -95,7 +98,7 @@ class _Server:
         if isinstance(term, ox.BlankNode):
             return f"_:{term.value}"
         if isinstance(term, ox.Triple):
-            raise Refusal("unsupported", "RDF 1.2 triple terms are not taken in results; select their parts")
+            return triple_key(self.key(term.subject), self.key(term.predicate), self.key(term.object))
         key = key_of(term)
         return self.kept.get(key, key)
 

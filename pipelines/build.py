@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.hybrid import Reasoner
-from engine.symbolic import Budget, Closure, load_rules, materialise
+from engine.symbolic import Budget, Closure, load_rules, materialise, rules_of
 from kg.columns import Columns
 from kg.domain import Domain, load_domain
 from kg.errors import ConfigError, StoreError, TooSmallError
@@ -102,10 +102,13 @@ class Fused:
 
 
 def close(domain: Domain | str | Path, *, budget: Budget | None = None) -> tuple[Domain, Closure]:
-    """A domain, loaded if it is a folder, and its closure under its own and the built-in rules."""
+    """A domain, loaded if it is a folder, and its closure under its own and the built-in rules.
+
+    Its own rules are those of its rule files, then the SWRL and SHACL-AF rules among its triples.
+    """
     if not isinstance(domain, Domain):
         domain = load_domain(domain)
-    rules = load_rules(domain.rule_files, root=domain.folder)
+    rules = load_rules(domain.rule_files, root=domain.folder).merge(rules_of(domain.graph))
     return domain, materialise(domain.graph, rules, entailment=domain.entailment, budget=budget)
 
 

@@ -242,6 +242,26 @@ def demo(
     run_demo(folder, run, seed=seed, encoder=encoder, console=_console(), progress=_progress)
 
 
+@app.command()
+def conformance(
+    folder: Annotated[Path, typer.Argument(help="A folder with suites: sparql-rl, owl2-rl, rdf-mt.")],
+    as_json: AsJson = False,
+) -> None:
+    """Run the public conformance suites and say which cases pass; 1 if one fails."""
+    from pipelines.conformance import Outcome, run_suites
+    from pipelines.conformance.run import describe, table_lines
+
+    results = run_suites(folder)
+    if as_json:
+        _print_json(describe(results))
+    else:
+        from pipelines.describe import inert
+
+        typer.echo("\n".join(map(inert, table_lines(results))))
+    failed = any(result.outcome is Outcome.FAILED for result in results)
+    raise typer.Exit(VIOLATED if failed else DONE)
+
+
 def main() -> NoReturn:
     """The entry point of the `noesis` command: errors of ours become one line and an exit code."""
     from kg.errors import BudgetError, NoesisError, NotSupportedError, UnsupportedRuleError

@@ -238,11 +238,27 @@ def test_bnode_of_a_string_is_the_same_for_the_same_substitution() -> None:
     assert evaluate(expression("BNODE()"), VALUES) != evaluate(expression("BNODE()"), VALUES)
 
 
-def test_a_triple_term_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedRuleError, match="not evaluated yet"):
-        evaluate(expression("isTRIPLE(<<( :a :b :c )>>)"), VALUES)
-    with pytest.raises(UnsupportedRuleError):
-        evaluate(expression("TRIPLE(:a, :b, :c)"), VALUES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "isTRIPLE(<<( :a :b :c )>>)",
+        "!isTRIPLE(:a)",
+        "sameTerm(TRIPLE(:a, :b, ?iri), <<( :a :b ?iri )>>)",
+        "SUBJECT(<<( :a :b <<( :c :d 1 )>> )>>) = :a",
+        "PREDICATE(OBJECT(<<( :a :b <<( :c :d 1 )>> )>>)) = :d",
+        "<<( :a :b 1 )>> = <<( :a :b 1.0 )>>",
+        "!sameTerm(<<( :a :b 1 )>>, <<( :a :b 1.0 )>>)",
+        "<<( :a :b 1 )>> != <<( :a :c 1 )>>",
+    ],
+)
+def test_a_triple_term_has_parts_and_is_compared_by_them(text: str) -> None:
+    assert holds(expression(text), VALUES)
+
+
+@pytest.mark.parametrize("text", ["TRIPLE(1, :b, :c)", 'TRIPLE(:a, "b", :c)', "SUBJECT(:a)"])
+def test_what_is_no_triple_term_is_an_error(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        evaluate(expression(text), VALUES)
 
 
 # What an expression may cost ------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rdflib import BNode, Literal, URIRef, Variable
 
 from engine.symbolic import Closure, Proof, ReplayError, RuleSet, check, materialise, parse_rules, replay
+from kg import load_graph
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
@@ -101,7 +103,7 @@ def test_where_data_takes_no_inferred_premise() -> None:
     )
     closure = materialise(KnowledgeGraph.from_triples([triple("a p b")]), parse_rules(text), entailment="none")
     step = by("r", closure, "a r b", [closure.proof(triple("a q b"))], x="a", y="b")
-    with pytest.raises(ReplayError, match="WHERE DATA reads asserted triples"):
+    with pytest.raises(ReplayError, match="WHERE DATA reads the triples of the graph"):
         replay(step, closure.graph, closure.rules)
 
 
@@ -136,3 +138,16 @@ def test_a_claim_may_be_a_leaf_where_it_is_allowed(closure: Closure) -> None:
 def test_a_rule_of_another_rule_set_is_refused(closure: Closure, good: Proof) -> None:
     with pytest.raises(ReplayError, match="'up' is among the rules given"):
         replay(good, closure.graph, RuleSet())
+
+
+@pytest.mark.slow
+def test_every_proof_of_every_inferred_triple_of_lubm_replays(shared: Path) -> None:
+    folder = shared / "data" / "lubm"
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder} with the university benchmark here")
+    closure = materialise(load_graph([folder / "lubm1.nt.gz", folder / "univ-bench.nt"]))
+    graph = closure.graph
+    proofs = [closure.proof(graph.decode(*ids)) for ids in graph.inferred.match(None, None, None)]
+    assert len(proofs) == closure.statistics.inferred > 37_388, "more than the schema rules alone give"
+    assert {proof.rule is not None for proof in proofs} == {True}
+    assert replay(proofs, graph, closure.rules) >= len(proofs)

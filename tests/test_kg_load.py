@@ -228,11 +228,6 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        (
-            "g.ttl",
-            "<urn:a> <urn:b> 1 .\n<urn:a> <urn:b> <<( <urn:a> <urn:b> 1 )>> .",
-            "g.ttl:2:17: RDF 1.2 triple terms",
-        ),
         ("g.ttl", '\n<urn:a> <urn:b> "x"@en--ltr .', "g.ttl:2:23: RDF 1.2 base directions"),
         (
             "g.jsonld",

@@ -3,7 +3,7 @@
 The features of a masked sentence are the encoder's states at its two arguments and their mean over the sentence, in
 four layers. A probe needs some hundreds of exemplars. It tells apart wordings that differ only in direction or degree
 ("A raises B", "A is raised by B"), which likeness as a whole does not, learns what denies, and learns when nothing is
-stated. It has the form of `engine.reading.Reader`, so that nothing else knows which of the two reads.
+stated. It has the form of `kg.reading.Reader`, so that nothing else knows which of the two reads.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from rdflib import URIRef
 from torch import Tensor, nn
 
 from embeddings.store import read_store, write_store
-from engine.reading import Exemplar, Masked, Reading, Scores, is_negative
 from kg.dictionary import Dictionary
 from kg.errors import StoreError
+from kg.reading import Exemplar, Masked, Reading, Scores, is_negative
 from kg.terms import term_key
 
 if TYPE_CHECKING:
@@ -166,4 +166,4 @@ def _states(encoder: Encoder, sentences: Sequence[Masked]) -> NDArray[np.float32
 
 def _parity(sentences: Sequence[Masked]) -> NDArray[np.float32]:
     """One column: whether a sentence has an odd number of negations, weighted."""
-    return np.array([[_PARITY * is_negative(sentence.text)] for sentence in sentences], dtype=np.float32)
+    return np.array([_PARITY * is_negative(sentence.text) for sentence in sentences], dtype=np.float32).reshape(-1, 1)

@@ -3,12 +3,14 @@
 Importing this loads no torch; numba is loaded by the first closure.
 """
 
-from engine.symbolic.check import Judgement, Reason, Status, check
-from engine.symbolic.closure import Closure, Statistics, materialise
+from engine.symbolic.check import Judgement, Reason, Status, check, check_ids, check_stream
+from engine.symbolic.closure import Change, Closure, Statistics, materialise
 from engine.symbolic.closure_weights import ClosureWeights, weigh_all
 from engine.symbolic.constraints import AuditResult, Violation, audit
+from engine.symbolic.counterfactual import Difference, counterfactual
 from engine.symbolic.derivations import Derivations, derivations_of
 from engine.symbolic.fixpoint import Budget
+from engine.symbolic.imports import rules_of
 from engine.symbolic.proof import Proof
 from engine.symbolic.ranked import Proofs
 from engine.symbolic.replay import ReplayError, replay
@@ -23,10 +25,12 @@ __all__ = [
     "AuditResult",
     "Boolean",
     "Budget",
+    "Change",
     "Closure",
     "ClosureWeights",
     "Constraint",
     "Derivations",
+    "Difference",
     "Judgement",
     "MaxProduct",
     "Proof",
@@ -45,11 +49,15 @@ __all__ = [
     "audit",
     "builtin_rules",
     "check",
+    "check_ids",
+    "check_stream",
+    "counterfactual",
     "derivations_of",
     "load_rules",
     "materialise",
     "parse_rules",
     "replay",
+    "rules_of",
     "ruleset_text",
     "weigh",
     "weigh_all",

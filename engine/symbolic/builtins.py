@@ -4,7 +4,7 @@
 `ExpressionError`, which `&&`, `||`, `IN`, `IF` and `COALESCE` treat as SPARQL 1.2 says.
 
 What changes from call to call (`NOW`, `UUID`, `STRUUID`, `BNODE`) is evaluated once for each distinct substitution of
-the expression's variables. Triple terms have no evaluation yet.
+the expression's variables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rdflib import XSD, BNode, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.arithmetic import cast, castable, literal_of
-from engine.symbolic.functions import FUNCTIONS, effective_boolean, text_of
+from engine.symbolic.functions import FUNCTIONS, effective_boolean, text_of, triple_of
 from engine.symbolic.patterns import compile_pattern
 from engine.symbolic.rules import Call, Constant, Expression, Filter, Rule, TripleTerm, VariableRef
 from engine.symbolic.values import ExpressionError, equal
@@ -41,7 +41,6 @@ def evaluate(expression: Expression, values: Values) -> Node:
 
     Raises:
         ExpressionError: it has none: an unbound variable, a wrong type, an unknown function.
-        UnsupportedRuleError: it makes a triple term.
     """
     if isinstance(expression, VariableRef):
         found = values.get(expression.variable)
@@ -50,7 +49,7 @@ def evaluate(expression: Expression, values: Values) -> Node:
         return found
     if isinstance(expression, Constant):
         if isinstance(expression.term, TripleTerm):
-            raise UnsupportedRuleError(f"The triple term {expression.term} is not evaluated yet")
+            return _put_values(expression.term, values)
         return expression.term
     form = _FORMS.get(expression.function)
     if form is not None:
@@ -68,6 +67,13 @@ def evaluate(expression: Expression, values: Values) -> Node:
     raise ExpressionError(f"Expected a known function (got {expression.function})")
 
 
+def _put_values(term: Node, values: Values) -> Node:
+    """A term with the values of the variables in it; what comes out for a triple term is one that RDF has."""
+    if isinstance(term, TripleTerm):
+        return triple_of(*(_put_values(part, values) for part in term.parts))
+    return evaluate(VariableRef(term), values) if isinstance(term, Variable) else term
+
+
 def check_functions(rule: Rule) -> None:
     """Checks that every function of a rule's expressions can be evaluated, so that no filter is silently false.
 
@@ -76,7 +82,8 @@ def check_functions(rule: Rule) -> None:
     """
     inside = [element for negation in rule.negations for element in negation.elements]
     filters = [*rule.filters, *(element for element in inside if isinstance(element, Filter))]
-    for expression in [*(f.expression for f in filters), *(a.expression for a in rule.assignments)]:
+    given = [e for a in rule.assignments for e in (a.aggregate.arguments if a.aggregate else (a.expression,))]
+    for expression in [*(f.expression for f in filters), *given]:
         for call in _calls(expression):
             problem = _problem(call)
             if problem:
@@ -97,8 +104,6 @@ def _calls(expression: Expression) -> list[Call]:
 
 def _problem(call: Call) -> str | None:
     name = call.function
-    if name == "TRIPLE":
-        return "TRIPLE makes a triple term, which is not evaluated yet"
     if name not in FUNCTIONS and name not in _FORMS and not castable(name):
         nearest = get_close_matches(name, [*FUNCTIONS, *_FORMS, *(str(XSD[t]) for t in ("integer", "decimal"))], 1)
         return f"Expected a known function (got {name})" + (f"; did you mean {nearest[0]}?" if nearest else "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,29 +17,45 @@ from rdflib.term import Node
 from engine.symbolic.application import early_filters, finish_body
 from engine.symbolic.builtins import check_functions
 from engine.symbolic.compile import CompiledRule, Program
-from engine.symbolic.constraints import Broken, Violation, broken, in_order, violation_of
-from engine.symbolic.fixpoint import Budget, Fixpoint
+from engine.symbolic.constraints import Broken, Match, Violation, broken, in_order, violation_of
+from engine.symbolic.fixpoint import Budget, Exhausted, Fixpoint, Spending
 from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids, Prover
 from engine.symbolic.proof import Proof
-from engine.symbolic.relation import ASSERTED, Store
-from engine.symbolic.rules import Rule, RuleSet, TripleTerm, check_safety, term_text
+from engine.symbolic.relation import ASSERTED, DATA_STEP, Store
+from engine.symbolic.rules import DATA_SOURCE, Rule, RuleSet, check_safety
 from engine.symbolic.stratify import stratify_rules
 from kg.columns import Columns, pack
 from kg.dictionary import Dictionary
 from kg.errors import NotEntailedError, UnsupportedRuleError
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple, term_key
+from kg.terms import Triple, TripleTerm, term_key
 
 if TYPE_CHECKING:
-    from engine.symbolic.derivations import Backward
+    from engine.symbolic.backward import Backward
     from engine.symbolic.ranked import Proofs
 
-__all__ = ["Closure", "Statistics", "close", "materialise", "violations_of"]
+__all__ = ["Change", "Closure", "Statistics", "axiom_reader", "close", "materialise", "violations_of"]
 
 log = logging.getLogger(__name__)
-DATA_SOURCE = "DATA of the rules"
-"""The source of triples stated in a rule file."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a closure was made from another one.
+
+    Args:
+        added, retracted: asserted triples that were not asserted before, and those that are no longer.
+        afresh: why everything was closed again; None where the other closure was gone on from.
+    """
+
+    added: int
+    retracted: int
+    afresh: str | None = None
+
+    def __str__(self) -> str:
+        how = f"closed afresh: {self.afresh}" if self.afresh else "continued"
+        return f"{self.added} added, {self.retracted} retracted, {how}"
 
 
 @dataclass(frozen=True)
@@ -78,21 +94,51 @@ class Closure:
         rules: every rule and constraint that was applied, those made from list-valued axioms of the schema included.
         incomplete: why there may be more to infer, None for a true closure.
         violations: the matches of constraints, in the order of the constraints.
+        change: how it was made from another closure by `add` or `retract`, None for one that was not.
     """
 
-    def __init__(self, graph: KnowledgeGraph, ruleset: RuleSet, state: Fixpoint, *, entailment: str) -> None:
-        self.state, self.ruleset, self.entailment = state, ruleset, entailment
-        inferred, self._by_rule = _inferred(state)
-        self.graph = graph.with_inferred(inferred)
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        ruleset: RuleSet,
+        state: Fixpoint,
+        *,
+        entailment: str,
+        before: Closure | None = None,
+        change: Change | None = None,
+    ) -> None:
+        self.state, self.ruleset, self.entailment, self.change = state, ruleset, entailment, change
+        self.graph = graph.with_inferred(_inferred(state) if before is None else _inferred_since(before, state))
         self.prover = Prover(self.graph, state.store, state.program)
         axioms = tuple(state.program.axiom_rules)
         self.rules = ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
-        self._broken, stopped = violations_of(state)
+        self._broken, stopped = violations_of(state) if before is None else _violations_since(before, state)
         self.incomplete = state.exhausted or stopped
 
     def __repr__(self) -> str:
-        mark = f", incomplete: {self.incomplete}" if self.incomplete else ""
+        mark = f", {self.change}" if self.change else ""
+        mark += f", incomplete: {self.incomplete}" if self.incomplete else ""
         return f"Closure({self.graph!r}, {len(self._broken)} violations{mark})"
+
+    def add(self, triples: Iterable[Sequence[Node]]) -> Closure:
+        """The closure of the asserted triples and these; see `increment.change` for when it goes on from this one.
+
+        Raises:
+            InputError: one of them is no RDF triple.
+        """
+        from engine.symbolic.increment import change
+
+        return change(self, add=triples)
+
+    def retract(self, triples: Iterable[Sequence[Node]]) -> Closure:
+        """The closure of the asserted triples without these; one that still follows is inferred there.
+
+        Raises:
+            InputError: one of them is no RDF triple, or not asserted.
+        """
+        from engine.symbolic.increment import change
+
+        return change(self, remove=triples)
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
@@ -122,8 +168,13 @@ class Closure:
         found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
         return found
 
+    def violations_not_in(self, other: Closure) -> tuple[Violation, ...]:
+        """The violations that another closure of the same rules does not have."""
+        pairs = zip(self._broken, self.violations, strict=True)
+        return tuple(violation for item, violation in pairs if item.match not in other.matches)
+
     @cached_property
-    def matches(self) -> frozenset[object]:
+    def matches(self) -> frozenset[Match]:
         """The violations as numbers of constraints and ids, to compare with those of a world."""
         return frozenset(item.match for item in self._broken)
 
@@ -163,7 +214,7 @@ class Closure:
     @cached_property
     def backward(self) -> Backward:
         """The rules as they run from conclusions to bodies."""
-        from engine.symbolic.derivations import Backward
+        from engine.symbolic.backward import Backward
 
         return Backward(self)
 
@@ -194,6 +245,17 @@ class Closure:
         """Whether the triple is asserted or inferred."""
         return self.graph.contains(triple)
 
+    def entails_ids(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which triples of ids are asserted or inferred; shape (num_triples, 3) in, (num_triples,) out."""
+        found = np.zeros(len(ids), dtype=bool)
+        order = np.argsort(ids[:, 1], kind="stable")
+        predicates = ids[order, 1]
+        starts = np.flatnonzero(np.r_[True, predicates[1:] != predicates[:-1]]) if len(ids) else ()
+        for start, end in pairwise((*starts, len(ids))):
+            at = order[start:end]
+            found[at] = self.state.store.holds(int(predicates[start]), ids[at, 0], ids[at, 2])
+        return found
+
     @cached_property
     def statistics(self) -> Statistics:
         """How it was made: counts and seconds."""
@@ -205,9 +267,9 @@ class Closure:
             compiled=len(state.program.rules) + len(state.program.constraints),
             strata=len(state.strata),
             rounds=state.spending.rounds,
-            steps=state.step,
+            steps=state.step - DATA_STEP,
             seconds=state.seconds,
-            by_rule=dict(sorted(self._by_rule.items(), key=lambda item: (-item[1], item[0]))),
+            by_rule=dict(sorted(_by_rule(state).items(), key=lambda item: (-item[1], item[0]))),
         )
 
 
@@ -217,13 +279,14 @@ def materialise(
     """The closure of a graph's asserted triples under a built-in rule set and further rules.
 
     Args:
-        rules: added to the built-in ones; triples of its DATA blocks count as asserted.
+        rules: added to the built-in ones; triples of its DATA blocks count as asserted, but `WHERE DATA` and
+            `NOT DATA` see the triples of the graph alone.
         entailment: "owl2rl", "rdfs" or "none": which rules are built in.
         budget: limits; what is cut short has `Closure.incomplete` set.
 
     Raises:
         UnsafeRuleError: a variable of a rule is not bound where its value is needed.
-        UnsupportedRuleError: a rule has a triple term or an unknown function.
+        UnsupportedRuleError: a rule has an unknown function, or DATA a triple that no graph holds.
         StratificationError: a rule depends on its own result through NOT.
     """
     from engine.symbolic.rulesets import builtin_rules
@@ -262,40 +325,65 @@ def close(
     """
     type_id = dictionary.intern(RDF.type)
     store = Store(type_id)
-    for predicate in graph.asserted.predicates():
-        s, o = graph.asserted.pairs(predicate)
-        store.add(predicate, s, o, rule=ASSERTED, step=0)
+    in_data = graph.sources[-1:] == (DATA_SOURCE,)
+    _fill(store, graph, step=0, data=False if in_data else None)
     if claim is not None:
         store.add(claim[1], np.array([claim[0]]), np.array([claim[2]]), rule=ASSERTED, step=0)
+    if in_data:
+        _fill(store, graph, step=DATA_STEP, data=True)
     program = Program(ruleset, dictionary, type_id, like=like)
+    axiom_rules = axiom_reader(store, dictionary, entailment=entailment)
+    return Fixpoint(store, program, axiom_rules=axiom_rules, budget=budget).run()
 
-    def axiom_rules() -> Sequence[Rule]:
+
+def axiom_reader(store: Store, dictionary: Dictionary, *, entailment: str) -> Callable[[], Sequence[Rule]]:
+    """Reads the list-valued axioms of a store as rules, where the entailment has such rules."""
+
+    def read() -> Sequence[Rule]:
         from engine.symbolic.rulesets.owl import axiom_rules
 
         return axiom_rules(store, dictionary)
 
-    read = axiom_rules if entailment == "owl2rl" else tuple
-    return Fixpoint(store, program, axiom_rules=read, budget=budget).run()
+    return read if entailment == "owl2rl" else tuple
 
 
-def violations_of(state: Fixpoint) -> tuple[list[Broken], str | None]:
+def _fill(store: Store, graph: KnowledgeGraph, *, step: int, data: bool | None) -> None:
+    """Add the asserted triples: those of DATA blocks, the others, or (None) all."""
+    for predicate in graph.asserted.predicates():
+        s, o = graph.asserted.pairs(predicate)
+        sources = graph.asserted.sources(predicate)
+        if data is not None and sources is not None:
+            chosen = (sources == len(graph.sources) - 1) == data
+            s, o = s[chosen], o[chosen]
+        store.add(predicate, s, o, rule=ASSERTED, step=step)
+
+
+def violations_of(
+    state: Fixpoint, constraints: Iterable[CompiledRule] | None = None
+) -> tuple[list[Broken], str | None]:
     """The matches of the constraints in a closed store, and what stopped the search, if anything did.
 
     While the store is incomplete, a constraint with a NOT is passed over: what it misses may yet be inferred.
+
+    Args:
+        constraints: those to look at; all of the program by default.
     """
     found: list[Broken] = []
     stopped = None
-    for constraint in state.program.constraints:
+    spending = Spending(state.spending.budget, state.program.dictionary)
+    for constraint in state.program.constraints if constraints is None else constraints:
         if state.exhausted and any(not negation.data for negation in constraint.negations):
             continue
         try:
-            found.extend(broken(constraint, _matches(constraint, state), state.program))
-        except MemoryError as error:
+            found.extend(spending.counted(broken(constraint, _matches(constraint, state, spending), state.program)))
+        except (Exhausted, MemoryError) as error:
             stopped = f"constraint '{constraint.rule.name}': {error}"
     return in_order(found), stopped
 
 
-def _matches(constraint: CompiledRule, state: Fixpoint) -> Bindings:
+def _matches(constraint: CompiledRule, state: Fixpoint, spending: Spending) -> Bindings:
+    limit, stop = spending.rows(constraint), spending.stop
+
     def slices(i: int) -> Sequence[Slice]:
         key = constraint.body[i].key
         relation = None if key is None else state.store.get(key)
@@ -309,35 +397,73 @@ def _matches(constraint: CompiledRule, state: Fixpoint) -> Bindings:
         Bindings.unit(constraint.constants),
         filters=early_filters(constraint),
         dictionary=state.program.dictionary,
-        limit=state.spending.budget.substitutions,
+        limit=limit,
+        stop=stop,
     )
-    return finish_body(constraint, bindings, state.negation_slices, state.store.keys, state.program)
+    return finish_body(
+        constraint, bindings, state.negation_slices, state.store.keys, state.program, limit=limit, stop=stop
+    )
 
 
 def _constraints(rules: Sequence[Rule]) -> tuple[Any, ...]:
     return tuple(rule for rule in rules if not rule.head)
 
 
-def _inferred(state: Fixpoint) -> tuple[Columns, dict[str, int]]:
-    """The inferred rows of a store as columns, and how many each rule gave."""
+def _inferred(state: Fixpoint) -> Columns:
+    """The inferred rows of a store as columns."""
     parts: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
-    by_rule: dict[str, int] = {}
     for (predicate, _), relation in state.store:
-        start = relation.size_before(1)
-        if start < relation.size:
-            parts.setdefault(predicate, []).append((relation.s[start:], relation.o[start:]))
-        ends = [*(block.start for block in relation.blocks[1:]), relation.size]
-        for block, end in zip(relation.blocks, ends, strict=True):
-            if block.rule != ASSERTED:
-                name = state.program.rules[block.rule].rule.name
-                by_rule[name] = by_rule.get(name, 0) + end - block.start
+        rows = relation.inferred
+        if len(rows):
+            parts.setdefault(predicate, []).append((relation.s[rows], relation.o[rows]))
     tables = {}
     for predicate, columns in parts.items():
         s = np.concatenate([column for column, _ in columns])
         o = np.concatenate([column for _, column in columns])
         order = np.argsort(pack(s, o), kind="stable")
         tables[predicate] = (s[order].astype(np.int32), o[order].astype(np.int32))
-    return Columns(tables), by_rule
+    return Columns(tables)
+
+
+def _by_rule(state: Fixpoint) -> dict[str, int]:
+    """How many triples each rule gave first."""
+    found: dict[str, int] = {}
+    for _, relation in state.store:
+        ends = [*(block.start for block in relation.blocks[1:]), relation.size]
+        for block, end in zip(relation.blocks, ends, strict=True):
+            if block.rule != ASSERTED:
+                name = state.program.rules[block.rule].rule.name
+                found[name] = found.get(name, 0) + end - block.start
+    return found
+
+
+def _inferred_since(before: Closure, state: Fixpoint) -> Columns:
+    """The inferred rows of a store that shares relations with the one of an earlier closure."""
+    gone, new = list[NDArray[Any]](), list[NDArray[Any]]()
+    for key in state.store.changed_from(before.state.store):
+        for store, rows in ((before.state.store, gone), (state.store, new)):
+            relation = store.get(key)
+            if relation is not None:
+                at = relation.inferred
+                rows.append(np.stack([relation.s[at], np.full(len(at), key[0]), relation.o[at]], axis=1))
+    none = np.empty((0, 3), dtype=np.int64)
+    return before.graph.inferred.changed(remove=np.concatenate([none, *gone]), add=np.concatenate([none, *new]))
+
+
+def _violations_since(before: Closure, state: Fixpoint) -> tuple[list[Broken], str | None]:
+    """The matches of the constraints, with those kept whose relations are shared with an earlier closure."""
+    changed = state.store.changed_from(before.state.store)
+    known = {constraint.number for constraint in before.state.program.constraints}
+
+    def is_settled(constraint: CompiledRule) -> bool:
+        atoms = [atom for negation in constraint.negations for atom in negation.atoms]
+        keys = [*constraint.keys, *(atom.key for atom in atoms)]
+        return constraint.number in known and all(key is not None and key not in changed for key in keys)
+
+    kept = {constraint.number for constraint in state.program.constraints if is_settled(constraint)}
+    again = [constraint for constraint in state.program.constraints if constraint.number not in kept]
+    found, stopped = violations_of(state, again)
+    return in_order([*(item for item in before._broken if item.constraint.number in kept), *found]), stopped
 
 
 def _occurs(graph: KnowledgeGraph, key: str) -> bool:
@@ -345,17 +471,29 @@ def _occurs(graph: KnowledgeGraph, key: str) -> bool:
     return id is not None and any(bool((column == id).any()) for column in graph.asserted.arrays())
 
 
+def _fault(triple: Sequence[Node]) -> str:
+    """What keeps a triple, or a triple term in it, out of an RDF graph; empty for nothing."""
+    subject, predicate, object = triple
+    if isinstance(subject, (Literal, TripleTerm)):
+        return f"a {'literal' if isinstance(subject, Literal) else 'triple term'} as subject"
+    if not isinstance(predicate, URIRef):
+        return "a predicate that is no IRI"
+    return _fault(object.parts) if isinstance(object, TripleTerm) else ""
+
+
 def _with_data(graph: KnowledgeGraph, ruleset: RuleSet) -> KnowledgeGraph:
     """The graph with the triples of DATA blocks asserted; their blank nodes get labels the graph does not have."""
     if not ruleset.data:
         return graph
     for triple in ruleset.data:
-        if isinstance(triple.subject, Literal) or any(isinstance(term, TripleTerm) for term in triple):
-            wanted = "Expected DATA without triple terms and literal subjects, which are not evaluated yet"
-            raise UnsupportedRuleError(f"{wanted} (got {' '.join(map(term_text, triple))})")
+        fault = _fault(triple)
+        if fault:
+            raise UnsupportedRuleError(f"Expected in DATA triples that a graph can hold (got {fault} in {triple})")
     dictionary, names = graph.dictionary, dict[Node, Node]()
 
     def fresh(term: Node) -> Node:
+        if isinstance(term, TripleTerm):
+            return TripleTerm(*map(fresh, term.parts))
         if not isinstance(term, BNode):
             return term
         if term not in names:

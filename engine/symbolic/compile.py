@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rdflib import OWL, RDF, RDFS, Variable
 
+from engine.symbolic.aggregates import Grouping, check_grouping
 from engine.symbolic.draft import HEAD_MARK, Draft, Head, head_key
 from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Memo, Slice, evaluate
 from engine.symbolic.relation import Key, Relation, Store
 from engine.symbolic.rules import Assignment, Filter, Rule, RuleSet
+from engine.symbolic.triple_terms import TripleMatch
 from kg.dictionary import Dictionary
-from kg.errors import LimitError, UnsupportedRuleError
+from kg.errors import LimitError
 
 __all__ = ["CompiledRule", "Program"]
 
@@ -53,6 +55,9 @@ class CompiledRule:
         rule: the rule as written. values: what partial evaluation and expansion put for its variables.
         head: (subject, predicate, object), ids or variables; blank nodes of the head stand as variables in `fresh`.
         constants: the part of `values` that a FILTER, NOT or SET still reads.
+        made_terms: the triple terms of the head that have variables, inner ones first.
+        grouping: what is done with the substitutions of a rule with aggregates; `assignments` and `filters` are then
+            those before it.
         closes: the relation this rule is the transitivity of, else None.
         seen: rows of each body atom's relation that have been joined already.
     """
@@ -67,6 +72,8 @@ class CompiledRule:
     negations: tuple[CompiledNegation, ...]
     constants: Mapping[Variable, int]
     fresh: tuple[Variable, ...] = ()
+    made_terms: tuple[TripleMatch, ...] = ()
+    grouping: Grouping | None = None
     closes: Key | None = None
     seen: list[int] = field(default_factory=list)
 
@@ -106,6 +113,12 @@ class Program:
         other._signatures, other._numbers = set(self._signatures), dict(self._numbers)
         other.memo = dict(self.memo)
         other._schema_keys, other.made = dict(self._schema_keys), dict(self.made)
+        return other
+
+    def resumed(self, dictionary: Dictionary) -> Program:
+        """A fork for another store that goes on from what the rules have seen of this one."""
+        other = self.fork(dictionary)
+        other.rules = [replace(rule, seen=list(rule.seen)) for rule in self.rules]
         return other
 
     def extend(self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()) -> list[CompiledRule]:
@@ -196,19 +209,13 @@ class Program:
         return f"_:{self.blank_prefix}-{name}"
 
     def _prepare(self, rule: Rule) -> Draft:
-        if rule.triple_terms:
-            where = rule.location
-            raise UnsupportedRuleError(
-                f"Rule '{rule.name}' uses the triple term {rule.triple_terms[0]}, which is not evaluated yet",
-                file=where.file if where else None,
-                line=where.line if where else None,
-            )
         self.number_of(rule)
+        check_grouping(rule)
         return Draft.of(rule, self.dictionary.intern, self.type_id)
 
     def _ground_schema(self, draft: Draft, store: Store) -> Iterator[Draft]:
         schema = [atom for atom in draft.body if self._is_schema(atom)]
-        if not schema or len(schema) == len(draft.body):
+        if not schema or len(schema) == len(draft.body) or draft.rule.aggregates:
             yield draft
             return
         slices = [_rows(store.get(atom.key), draft.rule) for atom in schema if atom.key is not None]
@@ -233,17 +240,20 @@ class Program:
             return
         self._signatures.add(signature)
         group = self.constraints if is_constraint else self.rules
+        grouping = Grouping.of(draft.rule, draft.values)
         rule = CompiledRule(
             number=len(group),
             rule=draft.rule,
             values=draft.values,
             head=draft.head,
             body=draft.body,
-            filters=draft.filters,
-            assignments=draft.rule.assignments,
+            filters=tuple(f for f in draft.filters if grouping is None or f not in grouping.elements),
+            assignments=tuple(a for a in draft.rule.assignments if grouping is None or a not in grouping.elements),
             negations=draft.negations,
             constants=draft.constants,
             fresh=draft.fresh,
+            made_terms=draft.made_terms,
+            grouping=grouping,
             closes=draft.closes,
             seen=[0] * len(draft.body),
         )

@@ -128,7 +128,7 @@ def audit(closure: Closure) -> AuditResult:
     )
 
 
-_UNNAMED = (BODY_MARK, "_")
+UNNAMED = (BODY_MARK, "_")
 """How the names of variables start that stand for blank nodes: ours, and those of the parser."""
 
 Match = tuple[int, tuple[tuple[Variable, int], ...]]
@@ -150,7 +150,7 @@ def broken(constraint: CompiledRule, bindings: Bindings, program: Program) -> It
     worlds: Sequence[int] = [0] * bindings.size if bindings.world is None else bindings.world.tolist()
     for row, world in enumerate(worlds):
         values = {**constraint.values, **bindings.substitution(row)}
-        named = sorted((v, id) for v, id in values.items() if not str(v).startswith(_UNNAMED))
+        named = sorted((v, id) for v, id in values.items() if not str(v).startswith(UNNAMED))
         yield Broken(constraint, values, (number, tuple(named)), world)
 
 
@@ -167,7 +167,7 @@ def violation_of(item: Broken, program: Program, graph: KnowledgeGraph, prove: C
     constraint = item.constraint.rule
     assert isinstance(constraint, Constraint)
     substitution = {
-        v: term for v, term in written(item.constraint, item.values, program).items() if not str(v).startswith(_UNNAMED)
+        v: term for v, term in written(item.constraint, item.values, program).items() if not str(v).startswith(UNNAMED)
     }
     labels = {variable: graph.label(term) for variable, term in substitution.items()}
     message = constraint.render(labels) or ", ".join(f"?{v} = {label}" for v, label in labels.items())

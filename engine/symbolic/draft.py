@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from rdflib import BNode, Variable
@@ -12,8 +12,10 @@ from rdflib.term import Node
 from engine.symbolic.builtins import holds
 from engine.symbolic.join import CompiledAtom, CompiledNegation
 from engine.symbolic.relation import Key
-from engine.symbolic.rules import Assignment, Atom, Call, Expression, Filter, Negation, Rule, VariableRef
+from engine.symbolic.rules import Assignment, Atom, Call, Constant, Expression, Filter, Negation, Rule, VariableRef
+from engine.symbolic.triple_terms import TripleMatch, put_in_term
 from kg.dictionary import Dictionary
+from kg.terms import TripleTerm
 
 __all__ = ["BODY_MARK", "HEAD_MARK", "Draft", "Head", "Term", "head_key", "wild_values"]
 
@@ -35,6 +37,7 @@ class Draft:
     filters: tuple[Filter, ...]
     negations: tuple[CompiledNegation, ...]
     fresh: tuple[Variable, ...]
+    made_terms: tuple[TripleMatch, ...] = ()
 
     @classmethod
     def of(cls, rule: Rule, intern: Callable[[Node], int], type_id: int) -> Draft:
@@ -43,9 +46,10 @@ class Draft:
         body = tuple(encode.atom(atom, BODY_MARK) for atom in rule.body_atoms)
         negations = tuple(_negations(rule, encode))
         own, head = rule.own_terms, tuple(tuple(encode.term(t, HEAD_MARK) for t in atom.terms) for atom in rule.head)
-        blanks = [term for atom in rule.head for term in atom.terms if isinstance(term, BNode) and term not in own]
+        blanks = [term for atom in rule.head for part in atom.terms for term in _blanks(part) if term not in own]
         fresh = tuple(Variable(f"{HEAD_MARK}{term}") for term in dict.fromkeys(blanks))
-        return cls(rule, {}, cast(tuple[Head, ...], head), body, rule.filters, negations, fresh)
+        filters = (*encode.matches(BODY_MARK), *rule.filters)
+        return cls(rule, {}, cast(tuple[Head, ...], head), body, filters, negations, fresh, encode.matches(HEAD_MARK))
 
     @property
     def wild(self) -> bool:
@@ -70,11 +74,13 @@ class Draft:
             self.filters,
             negations,
             self.fresh,
+            self.made_terms,
         )
 
     def decide(self, dictionary: Dictionary) -> Draft | None:
         """This draft without the filters whose variables all have values; None where one of them is false."""
         known = [f for f in self.filters if all(variable in self.values for variable in f.variables)]
+        known = [f for f in known if not isinstance(f, TripleMatch)]
         for condition in known:
             if not holds(condition.expression, {v: dictionary.term(self.values[v]) for v in condition.variables}):
                 return None
@@ -94,6 +100,7 @@ class Draft:
         """The values that are looked up by name after the body atoms were joined."""
         conditions: list[Filter | Assignment] = [*self.filters, *self.rule.assignments]
         conditions += [condition for negation in self.negations for condition in negation.filters]
+        conditions += self.made_terms
         read = {variable for condition in conditions for variable in condition.variables}
         return {variable: id for variable, id in self.values.items() if variable in read}
 
@@ -126,7 +133,7 @@ class Draft:
         body = tuple((norm(a.s), norm(a.p), norm(a.o)) for a in self.body)
         head = tuple((norm(s), norm(p), norm(o)) for s, p, o in self.head)
         plain = not (self.negations or self.filters or self.rule.assignments or not self.rule.head)
-        plain = plain and not self.fresh
+        plain = plain and not (self.fresh or self.made_terms)
         extra = () if plain else (number, tuple(sorted((str(v), i) for v, i in self.values.items())))
         return body, head, self.rule.data, extra
 
@@ -166,6 +173,7 @@ class _Encoder:
     own: frozenset[Node]
     intern: Callable[[Node], int]
     type_id: int
+    _matches: dict[tuple[str, Variable], TripleMatch] = field(default_factory=dict)
 
     def term(self, term: Node, mark: str) -> Term:
         """The id of a term; a variable stays, a blank node becomes a variable whose name starts with a mark.
@@ -176,7 +184,26 @@ class _Encoder:
             return term
         if isinstance(term, BNode) and term not in self.own:
             return Variable(f"{mark}{term}")
+        if isinstance(term, TripleTerm):
+            return self._triple_term(term, mark)
         return self.intern(term)
+
+    def _triple_term(self, term: TripleTerm, mark: str) -> Term:
+        """The id of a ground triple term; one with variables becomes a variable with a match."""
+        s, p, o = (self.term(part, mark) for part in term.parts)
+        if not any(isinstance(part, Variable) for part in (s, p, o)):
+            return self.intern(term)
+        variable = Variable(f"{mark}{term}")
+        s_name, p_name, o_name = (
+            e if isinstance(e, Variable) else t for e, t in zip((s, p, o), term.parts, strict=True)
+        )
+        match = TripleMatch.of(variable, (s, p, o), (s_name, p_name, o_name))
+        self._matches.setdefault((mark, variable), match)
+        return variable
+
+    def matches(self, mark: str) -> tuple[TripleMatch, ...]:
+        """The matches of the triple terms met so far under a mark, inner ones first."""
+        return tuple(match for (of, _), match in self._matches.items() if of == mark)
 
     def atom(self, atom: Atom, mark: str) -> CompiledAtom:
         """The atom over ids, with the key of its relation where that is known."""
@@ -194,10 +221,22 @@ def _negations(rule: Rule, encode: _Encoder) -> Iterator[CompiledNegation]:
         local = {v: Variable(f"-{number}-{v}") for v in element.variables if v not in before}
         atoms = []
         for atom in element.atoms:
-            s, p, o = (local.get(t, t) if isinstance(t, Variable) else t for t in atom.terms)
+            s, p, o = (_renamed(t, local) for t in atom.terms)
             atoms.append(encode.atom(Atom(s, p, o), f"-{number}-_"))
-        filters = tuple(_rename(e, local) for e in element.elements if isinstance(e, Filter))
+        written = (_rename(e, local) for e in element.elements if isinstance(e, Filter))
+        filters = (*encode.matches(f"-{number}-_"), *written)
         yield CompiledNegation(tuple(atoms), filters, element.data or rule.data)
+
+
+def _renamed(term: Node, names: Mapping[Variable, Variable]) -> Node:
+    return put_in_term(term, lambda part: names.get(part, part) if isinstance(part, Variable) else part)
+
+
+def _blanks(term: Node) -> Iterator[BNode]:
+    if isinstance(term, BNode):
+        yield term
+    for part in term.parts if isinstance(term, TripleTerm) else ():
+        yield from _blanks(part)
 
 
 def _rename(condition: Filter, names: Mapping[Variable, Variable]) -> Filter:
@@ -206,7 +245,7 @@ def _rename(condition: Filter, names: Mapping[Variable, Variable]) -> Filter:
             return VariableRef(names.get(expression.variable, expression.variable))
         if isinstance(expression, Call):
             return Call(expression.function, tuple(map(walk, expression.arguments)))
-        return expression
+        return Constant(_renamed(expression.term, names))
 
     return Filter(walk(condition.expression))
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,20 @@ from numpy.typing import NDArray
 from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
-from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
-from engine.symbolic.relation import Key, Relation, Store
+from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate, in_pieces
+from engine.symbolic.relation import DATA_STEP, Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
-from kg.dictionary import LITERAL
+from kg.dictionary import LITERAL, Dictionary
 from kg.errors import ConfigError, StratificationError
 
 __all__ = ["Budget", "Exhausted", "Fixpoint", "strata_of"]
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.int64]
+_T = TypeVar("_T")
+_ROW_BYTES = 24
+"""A substitution's share of memory for each variable: a join holds its input, its result, and positions."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,12 @@ class Budget:
     Args:
         rounds: passes over the rules of a stratum, all strata together.
         triples: inferred triples; the default keeps a runaway program inside a large machine's memory.
-        seconds: wall-clock seconds.
+        seconds: wall-clock seconds of the rules, and then again of the constraints.
         substitutions: rows of one join, a bound on memory (8 bytes a row and variable).
+        new_terms: terms that SET computes and blank nodes that heads make, new to the graph's dictionary; each some
+            500 bytes.
+        bytes: memory of the inferred triples with the asserted ones, in columns and indexes, and of one join.
+        violations: matches of all constraints; some 500 bytes each.
 
     Raises:
         ConfigError: a limit is negative.
@@ -52,6 +60,9 @@ class Budget:
     triples: int | None = 500_000_000
     seconds: float | None = None
     substitutions: int | None = 200_000_000
+    new_terms: int | None = None
+    bytes: int | None = None
+    violations: int | None = 1_000_000
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -64,22 +75,71 @@ class Exhausted(Exception):  # noqa: N818  # a signal inside the engine, turned 
 
 
 class Spending:
-    """What has been used of a budget since it was made."""
+    """What has been used of a budget since it was made.
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
-        self.rounds = 0
+    New terms are those that the dictionary gains between `begin` and `end`, not those of rules that are compiled.
+    """
+
+    def __init__(self, budget: Budget, dictionary: Dictionary) -> None:
+        self.budget, self.dictionary = budget, dictionary
+        self.rounds = self.new_terms = self._violations = 0
+        self._terms = len(dictionary)
         self._began = time.perf_counter()
 
-    def check(self, inferred: int) -> None:
-        """Raises `Exhausted` where rounds, triples or seconds are over the budget."""
+    def begin(self) -> None:
+        """An application of a rule begins."""
+        self._terms = len(self.dictionary)
+
+    def end(self) -> None:
+        """It has ended. Raises `Exhausted` as `tick` does."""
+        self.tick()
+        self.new_terms += len(self.dictionary) - self._terms
+        self._terms = len(self.dictionary)
+
+    def tick(self) -> None:
+        """Raises `Exhausted` where seconds or new terms are over the budget; cheap, called inside an application."""
+        seconds, new_terms = self.budget.seconds, self.budget.new_terms
+        if seconds is not None and self.seconds > seconds:
+            raise Exhausted(f"{seconds} seconds were not enough")
+        if new_terms is not None and self.new_terms + len(self.dictionary) - self._terms > new_terms:
+            raise Exhausted(f"more than {new_terms} new terms were made")
+
+    @property
+    def stop(self) -> Callable[[], None] | None:
+        """What a join should call again and again, or None where it may run to its end."""
+        return None if self.budget.seconds is None and self.budget.new_terms is None else self.tick
+
+    def rows(self, rule: CompiledRule) -> int | None:
+        """How many substitutions one join of a rule may give."""
+        limits = [self.budget.substitutions]
+        if self.budget.bytes is not None:
+            limits.append(self.budget.bytes // (_ROW_BYTES * max(1, len(rule.rule.variables))))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def matched(self, number: int) -> None:
+        """Count matches of constraints. Raises `Exhausted` where they are too many."""
+        self._violations += number
+        if self.budget.violations is not None and self._violations > self.budget.violations:
+            raise Exhausted(f"more than {self.budget.violations} violations were found")
+
+    def counted(self, found: Iterable[_T]) -> Iterator[_T]:
+        """Violations one by one. Raises `Exhausted` where they are too many, or take too long."""
+        for item in found:
+            self.matched(1)
+            if not self._violations & 0x3FF:
+                self.tick()
+            yield item
+
+    def check(self, inferred: int, store: Store) -> None:
+        """Raises `Exhausted` where anything is over the budget."""
         budget = self.budget
         if budget.rounds is not None and self.rounds > budget.rounds:
             raise Exhausted(f"{budget.rounds} rounds were not enough")
         if budget.triples is not None and inferred > budget.triples:
             raise Exhausted(f"more than {budget.triples} triples were inferred")
-        if budget.seconds is not None and self.seconds > budget.seconds:
-            raise Exhausted(f"{budget.seconds} seconds were not enough")
+        if budget.bytes is not None and store.nbytes > budget.bytes:
+            raise Exhausted(f"columns and indexes took more than {budget.bytes} bytes")
+        self.tick()
 
     @property
     def seconds(self) -> float:
@@ -106,14 +166,15 @@ class Fixpoint:
         budget: Budget | None = None,
     ) -> None:
         self.store, self.program, self.axiom_rules = store, program, axiom_rules
-        self.spending = Spending(budget or Budget())
-        self.step = 0
+        self.spending = Spending(budget or Budget(), program.dictionary)
+        self.step = DATA_STEP
         self.exhausted: str | None = None
         self.strata: list[list[CompiledRule]] = []
         self.seconds = 0.0
         self._applied_once: set[int] = set()
         self._read: dict[int, tuple[CompiledRule, dict[Key, int]]] = {}
         self._asserted = len(store)
+        self._before = (0, 0)
 
     def run(self) -> Fixpoint:
         """Close the store under the program; compile again while the schema grows. Returns itself.
@@ -132,6 +193,67 @@ class Fixpoint:
             self._check_settled()
         self.seconds = self.spending.seconds
         return self
+
+    def fork(
+        self, store: Store, program: Program, *, axiom_rules: Callable[[], Sequence[Rule]], asserted: int
+    ) -> Fixpoint:
+        """The state over a copy of the store, to be changed, and a program that goes on from this one.
+
+        Args:
+            asserted: how many triples will be asserted there; a budget of triples counts the others.
+        """
+        other = Fixpoint(store, program, axiom_rules=axiom_rules, budget=self.spending.budget)
+        other.step = self.step
+        other.strata = [[program.rules[rule.number] for rule in rules] for rules in self.strata]
+        schema, _, renamed = self._schema_state()
+        other._before, other._asserted = (schema, renamed), asserted
+        return other
+
+    @property
+    def renamed(self) -> bool:
+        """Whether a predicate or a class that has rows is the same as another term: rules are made for that."""
+        return self._schema_state()[2] > 0
+
+    def takes_complete(self) -> set[Key]:
+        """The relations that a NOT of a rule reads: where one changes, conclusions may have to be taken back."""
+        atoms = (atom for rule in self.program.rules for atom in self._negated(rule))
+        return {atom.key for atom in atoms if atom.key is not None}
+
+    @property
+    def settled(self) -> bool:
+        """Whether every rule has seen all rows it reads, those that run once included."""
+        for rule in self.program.rules:
+            found = [relation for key in rule.keys if (relation := self.store.get(key)) is not None]
+            if len(found) == len(rule.body) and not rule.rule.data and rule.seen != [each.size for each in found]:
+                return False
+        return True
+
+    def resume(self) -> bool:
+        """Close a store that was closed before some rows were added to it; false where the schema grew on the way.
+
+        What the rules have seen says which rows are new. Nothing is taken back: whether a NOT or a run-once rule reads
+        what grew is for the caller to find out (`takes_complete`, `settled`).
+
+        Raises:
+            StratificationError: rules for relations that had no row before leave no strata.
+        """
+        before = self._before
+        try:
+            while True:
+                if any(relation.size and key not in self.program.keys for key, relation in self.store):
+                    self.program.extend(self.store, extra=self.axiom_rules())
+                    self.strata = strata_of(self.program)
+                for rules in self.strata:
+                    self._close(rules)
+                schema, unknown, renamed = self._schema_state()
+                if (schema, renamed) != before:
+                    return False
+                if not unknown:
+                    break
+        except Exhausted as stop:
+            self.exhausted = str(stop)
+        self.seconds = self.spending.seconds
+        return True
 
     def _pass(self) -> bool:
         """One pass over the strata, the rules of the schema first; true when the schema grew, which ends the pass."""
@@ -178,15 +300,17 @@ class Fixpoint:
         if rule.body and ends == rule.seen:
             return []
         self.step += 1
-        self.spending.check(len(self.store) - self._asserted)
+        self.spending.check(len(self.store) - self._asserted, self.store)
         if rule.closes is not None and self._worth_reach(found[0], rule):
             return self._reach(found[0], rule)
         self._note_read(rule, ends)
         grown: dict[Key, None] = {}
+        self.spending.begin()
         for bindings in self._substitutions(rule, found, ends):
             for rows in head_rows(rule, bindings, self.program):
                 added = self.store.add(rows.predicate, rows.s, rows.o, rule=rule.number, step=self.step)
                 grown.update(dict.fromkeys(added))
+        self.spending.end()
         rule.seen[:] = ends
         return list(grown)
 
@@ -205,9 +329,13 @@ class Fixpoint:
                 lo, hi = (0, end) if i > changed or whole else (0, seen) if i < changed else (seen, end)
                 return (Slice(relations[i], lo, hi),)
 
-            yield self._joined(rule, slices, None if whole else changed)
+            yield from self._joined(rule, slices, None if whole else changed)
 
-    def _joined(self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int | None) -> Bindings:
+    def _joined(
+        self, rule: CompiledRule, slices: Callable[[int], Sequence[Slice]], first: int | None
+    ) -> Iterator[Bindings]:
+        """The matches of a body; piece by piece where the rule makes terms, so that a budget can stop it."""
+        limit, stop = self.spending.rows(rule), self.spending.stop
         try:
             bindings = evaluate(
                 rule.body,
@@ -216,11 +344,16 @@ class Fixpoint:
                 filters=early_filters(rule),
                 dictionary=self.program.dictionary,
                 first=first,
-                limit=self.spending.budget.substitutions,
+                limit=limit,
+                stop=stop,
             )
+            for piece in in_pieces(bindings) if rule.rule.runs_once else (bindings,):
+                self.spending.tick()
+                yield finish_body(
+                    rule, piece, self.negation_slices, self.store.keys, self.program, limit=limit, stop=stop
+                )
         except MemoryError as error:
             raise Exhausted(f"rule '{rule.rule.name}': {error}") from error
-        return finish_body(rule, bindings, self.negation_slices, self.store.keys, self.program)
 
     def negation_slices(self, atom: CompiledAtom, data: bool) -> Sequence[Slice]:
         """What a negated atom may match: all rows of its relation, or the asserted ones."""
@@ -246,14 +379,16 @@ class Fixpoint:
         order = np.argsort(s, kind="stable")
         offsets = np.searchsorted(s[order], np.arange(len(nodes) + 1))
         starts = np.flatnonzero(np.diff(offsets))
-        limit = self.spending.budget.triples
-        limit = np.iinfo(np.int64).max if limit is None else limit
+        most = self.spending.budget.triples
+        limit = np.iinfo(np.int64).max if most is None else most
+        if self.spending.budget.bytes is not None:
+            limit = min(limit, self.spending.budget.bytes // (2 * _ROW_BYTES))
         sources, targets, finished = reach(starts, offsets, o[order], limit)
         if not finished:
             raise Exhausted(f"more than {limit} triples were inferred")
         assert rule.closes is not None
         s_ids, o_ids = nodes[sources], nodes[targets]
-        literal = self.program.dictionary.kinds[s_ids] == LITERAL
+        literal = self.program.dictionary.kinds[s_ids] >= LITERAL
         grown = self.store.add(rule.closes[0], s_ids[~literal], o_ids[~literal], rule=rule.number, step=self.step)
         rule.seen[:] = [relation.size, relation.size]
         return grown
@@ -266,12 +401,16 @@ class Fixpoint:
 
     def _must_settle(self, rule: CompiledRule) -> Iterator[CompiledAtom]:
         """The atoms, each with a key, whose matches a rule takes to be complete."""
+        yield from self._negated(rule)
+        if rule.rule.runs_once and not rule.rule.data:
+            yield from rule.body
+
+    def _negated(self, rule: CompiledRule) -> Iterator[CompiledAtom]:
+        """The atoms, each with a key, of the rule's NOTs, those over asserted triples left out."""
         keys = list(self.store.relations)
         for negation in rule.negations:
             for atom in () if negation.data else negation.atoms:
                 yield from (atom,) if atom.key is not None else expand_atom(atom, keys, self.program.type_id)
-        if rule.rule.runs_once and not rule.rule.data:
-            yield from rule.body
 
     def _size(self, key: Key) -> int:
         relation = self.store.get(key)

@@ -14,9 +14,9 @@ from rdflib.term import Node
 from engine.symbolic.arithmetic import arithmetic, literal_of, number_of, rounded
 from engine.symbolic.patterns import replace_all, search
 from engine.symbolic.values import ExpressionError, Kind, Moment, Number, equal, order, value_of
-from kg.errors import UnsupportedRuleError
+from kg.terms import TripleTerm
 
-__all__ = ["FUNCTIONS", "directed_literal", "effective_boolean", "text_of"]
+__all__ = ["FUNCTIONS", "directed_literal", "effective_boolean", "text_of", "triple_of"]
 
 MAX_TEXT = 1_000_000
 """Characters of a computed string."""
@@ -171,12 +171,17 @@ def _same_term(left: Node, right: Node) -> Node:
     return literal_of(left == right)
 
 
-def _part_of_triple(term: Node) -> Node:
-    raise ExpressionError(f"Expected a triple term (got {term.n3()[:80]})")
+def triple_of(subject: Node, predicate: Node, object: Node) -> Node:
+    """TRIPLE: the triple term of three parts."""
+    if not isinstance(subject, (URIRef, BNode)) or not isinstance(predicate, URIRef):
+        raise ExpressionError(f"Expected an IRI or blank node, then an IRI (got {subject.n3()} {predicate.n3()})")
+    return TripleTerm(subject, predicate, object)
 
 
-def _no_triple(*_parts: Node) -> Node:
-    raise UnsupportedRuleError("TRIPLE makes a triple term, which is not evaluated yet")
+def _part_of_triple(term: Node, at: int) -> Node:
+    if not isinstance(term, TripleTerm):
+        raise ExpressionError(f"Expected a triple term (got {term.n3()[:80]})")
+    return term.parts[at]
 
 
 # ---------------------------------------------------------------- strings
@@ -384,10 +389,10 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Node]]] = {
     "hasLANG": (1, 1, lambda term: literal_of(isinstance(term, Literal) and bool(term.language))),
     "hasLANGDIR": (1, 1, lambda term: literal_of(isinstance(term, Literal) and "--" in (term.language or ""))),
     "REGEX": (2, 3, _regex),
-    "isTRIPLE": (1, 1, lambda _term: literal_of(False)),
-    "TRIPLE": (3, 3, _no_triple),
-    "SUBJECT": (1, 1, _part_of_triple),
-    "PREDICATE": (1, 1, _part_of_triple),
-    "OBJECT": (1, 1, _part_of_triple),
+    "isTRIPLE": (1, 1, lambda term: literal_of(isinstance(term, TripleTerm))),
+    "TRIPLE": (3, 3, triple_of),
+    "SUBJECT": (1, 1, lambda term: _part_of_triple(term, 0)),
+    "PREDICATE": (1, 1, lambda term: _part_of_triple(term, 1)),
+    "OBJECT": (1, 1, lambda term: _part_of_triple(term, 2)),
 }
 """Least and greatest number of arguments, and the function on terms, by the name the grammar spells."""

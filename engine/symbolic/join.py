@@ -10,7 +10,7 @@ substitutions of the same world, while untagged rows hold in every world.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
@@ -22,13 +22,26 @@ from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
 from engine.symbolic.rules import Assignment, Call, Constant, Expression, Filter, VariableRef, expression_variables
-from kg.dictionary import Dictionary
+from engine.symbolic.triple_terms import TripleMatch
+from kg.dictionary import LITERAL, Dictionary
 
-__all__ = ["Bindings", "CompiledAtom", "CompiledNegation", "Slice", "Slices", "evaluate", "keep_if", "without_match"]
+__all__ = [
+    "Bindings",
+    "CompiledAtom",
+    "CompiledNegation",
+    "Slice",
+    "Slices",
+    "distinct_rows",
+    "evaluate",
+    "keep_if",
+    "without_match",
+]
 
 Array = NDArray[np.int64]
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
 _ID = np.int64(0xFFFFFFFF)
+PIECE = 1 << 16
+"""Substitutions whose expressions are evaluated between two looks at the budget: well under a second."""
 
 
 class CompiledAtom(NamedTuple):
@@ -110,11 +123,38 @@ def _concatenate(parts: Sequence[Bindings]) -> Bindings:
     return Bindings(columns, sum(part.size for part in parts), np.concatenate(worlds) if worlds else None)
 
 
-def extend(bindings: Bindings, atom: CompiledAtom, slices: Sequence[Slice]) -> Bindings:
-    """The substitutions extended by every matching row of the slices (rule: bindings ⋈ atom)."""
-    parts = [_extend(bindings, atom, piece) for piece in slices if piece.lo < piece.hi]
+def extend(
+    bindings: Bindings,
+    atom: CompiledAtom,
+    slices: Sequence[Slice],
+    *,
+    limit: int | None = None,
+    stop: Callable[[], None] | None = None,
+) -> Bindings:
+    """The substitutions extended by every matching row of the slices (rule: bindings ⋈ atom).
+
+    With `stop` it is done in small pieces, and `stop` called in between.
+
+    Raises:
+        MemoryError: there would be more than `limit` substitutions; they are counted before there is room for them.
+    """
+    parts = []
+    for piece in slices:
+        if piece.lo < piece.hi:
+            room = limit
+            for part in (bindings,) if stop is None else _in_steps(bindings, atom, piece, stop):
+                parts.append(_extend(part, atom, piece, room))
+                room = None if room is None else room - parts[-1].size
     parts = [part for part in parts if part.size] or [_nothing(bindings, atom)]
     return _concatenate(parts)
+
+
+def _in_steps(bindings: Bindings, atom: CompiledAtom, piece: Slice, stop: Callable[[], None]) -> Iterator[Bindings]:
+    """The substitutions in pieces that are soon extended: few where each meets every row."""
+    joined = any(isinstance(t, Variable) and t in bindings.columns for t in (atom.s, atom.o))
+    for part in in_pieces(bindings, 1 << 12 if joined else max(1, (1 << 22) // (piece.hi - piece.lo))):
+        stop()
+        yield part
 
 
 def _nothing(bindings: Bindings, atom: CompiledAtom) -> Bindings:
@@ -123,9 +163,9 @@ def _nothing(bindings: Bindings, atom: CompiledAtom) -> Bindings:
     return Bindings(columns, 0, None if bindings.world is None else none)
 
 
-def _extend(bindings: Bindings, atom: CompiledAtom, piece: Slice) -> Bindings:
+def _extend(bindings: Bindings, atom: CompiledAtom, piece: Slice, limit: int | None) -> Bindings:
     if piece.tagged and bindings.world is None:
-        return _scan(bindings, atom, piece)
+        return _scan(bindings, atom, piece, limit)
     s, o = bindings.value(atom.s), bindings.value(atom.o)
     if piece.tagged:
         s = None if s is None else bindings.tagged(s)
@@ -135,20 +175,22 @@ def _extend(bindings: Bindings, atom: CompiledAtom, piece: Slice) -> Bindings:
         rows = relation.rows(s, o)
         return bindings.take(np.flatnonzero((rows >= piece.lo) & (rows < piece.hi)))
     if s is None and (o is None or (relation.unary and not piece.tagged)):
-        return _scan(bindings, atom, piece)
+        return _scan(bindings, atom, piece, limit)
     column, keys = (0, s) if s is not None else (1, o)
     assert keys is not None
-    positions, rows64 = relation.join(column, keys, piece.lo, piece.hi)
+    positions, rows64 = relation.join(column, keys, piece.lo, piece.hi, limit=limit)
     return _bind(bindings.take(positions), atom, relation.s[rows64], relation.o[rows64])
 
 
-def _scan(bindings: Bindings, atom: CompiledAtom, piece: Slice) -> Bindings:
+def _scan(bindings: Bindings, atom: CompiledAtom, piece: Slice, limit: int | None) -> Bindings:
     """Every substitution with every row; a constant object of a binary relation is found by its chain."""
     relation = piece.relation
     if not relation.unary and bindings.size == 1 and not piece.tagged and isinstance(atom.o, int):
         _, rows = relation.join(1, np.array([atom.o]), piece.lo, piece.hi)
     else:
         rows = np.arange(piece.lo, piece.hi)
+    if limit is not None and bindings.size * len(rows) > limit and (not piece.tagged or bindings.world is None):
+        raise MemoryError("a join gives too many substitutions")
     s, o = relation.s[rows], relation.o[rows]
     if piece.tagged and bindings.world is None:
         many = Bindings(
@@ -200,37 +242,62 @@ def evaluate(
     dictionary: Dictionary,
     first: int | None = None,
     limit: int | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> Bindings:
     """All substitutions that match every atom, each within its own slices, and pass the filters.
 
     Atoms are joined greedily: the one with most bound positions next, among those the smallest. A filter is applied as
-    soon as its variables are bound. `first` names the atom to begin with (the changed one).
+    soon as its variables are bound. `first` names the atom to begin with (the changed one). `stop` is called again and
+    again; it raises where a budget has run out.
 
     Raises:
         MemoryError: a join would give more than `limit` substitutions.
     """
     waiting, unused = list(range(len(atoms))), list(filters)
+    matches = [f for f in unused if isinstance(f, TripleMatch)]
+    bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
     while waiting:
+        if stop is not None:
+            stop()
         if first is not None:
             chosen, first = first, None
         else:
             chosen = min(waiting, key=lambda i: _cost(atoms[i], bindings, slices(i)))
         waiting.remove(chosen)
-        bindings = extend(bindings, atoms[chosen], slices(chosen))
+        try:
+            bindings = extend(bindings, atoms[chosen], slices(chosen), limit=limit, stop=stop)
+        except MemoryError:
+            raise _too_many(limit) from None
         if limit is not None and bindings.size > limit:
-            raise MemoryError(f"a join gives more than {limit} substitutions")
+            raise _too_many(limit)
+        bindings = _match_terms(bindings, matches, dictionary) if matches else bindings
         ready = [f for f in unused if all(v in bindings.columns for v in f.variables)]
         for condition in ready:
             unused.remove(condition)
-            bindings = keep_if(bindings, condition, dictionary)
+            if not isinstance(condition, TripleMatch):
+                bindings = keep_if(bindings, condition, dictionary, stop)
         if not bindings.size:
-            return _close(bindings, atoms)
+            return _close(bindings, [*atoms, *(f for f in unused if isinstance(f, TripleMatch))])
     for condition in unused:  # a variable without a value makes the expression an error, which counts as false
-        bindings = keep_if(bindings, condition, dictionary)
+        bindings = keep_if(bindings, condition, dictionary, stop)
     return bindings
 
 
-def _close(bindings: Bindings, atoms: Sequence[CompiledAtom]) -> Bindings:
+def _too_many(limit: int | None) -> MemoryError:
+    most = "memory has room for" if limit is None else str(limit)
+    return MemoryError(f"a join gives more than {most} substitutions")
+
+
+def _match_terms(bindings: Bindings, waiting: list[TripleMatch], dictionary: Dictionary) -> Bindings:
+    """The substitutions with every triple term that can be matched now; those matches are taken off the list."""
+    while (found := next((m for m in waiting if m.ready(bindings.columns)), None)) is not None:
+        waiting.remove(found)
+        columns, rows = found.apply(bindings.columns, bindings.size, dictionary)
+        bindings = replace(bindings, columns=columns).take(rows)
+    return bindings
+
+
+def _close(bindings: Bindings, atoms: Sequence[CompiledAtom | TripleMatch]) -> Bindings:
     none = np.empty(0, dtype=np.int64)
     every = {**bindings.columns, **{v: none for atom in atoms for v in atom.variables}}
     return replace(bindings, columns=every)
@@ -245,7 +312,7 @@ def _cost(atom: CompiledAtom, bindings: Bindings, slices: Sequence[Slice]) -> tu
     return (1 if shares or not bindings.columns else 2), (size if bound else 2 * size)
 
 
-def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
+def distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[list[tuple[int, ...]], Array]:
     """The distinct value tuples of some variables, and for each substitution the number of its tuple."""
     if not variables or not bindings.size:
         return ([()] if bindings.size else []), np.zeros(bindings.size, dtype=np.int64)
@@ -259,15 +326,35 @@ def _distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[l
     return list(zip(*(c[firsts].tolist() for c in columns), strict=True)), numbers
 
 
-def keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bindings:
-    """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
-    from engine.symbolic.builtins import holds
+def in_pieces(bindings: Bindings, size: int = PIECE) -> Iterator[Bindings]:
+    """The substitutions so many at a time; by default so many that a piece is soon worked through, in Python too."""
+    if bindings.size <= size:
+        yield bindings
+        return
+    for start in range(0, bindings.size, size):
+        yield bindings.take(np.arange(start, min(start + size, bindings.size)))
 
+
+def keep_if(
+    bindings: Bindings, condition: Filter, dictionary: Dictionary, stop: Callable[[], None] | None = None
+) -> Bindings:
+    """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
     quick = _compare(bindings, condition, dictionary)
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
+    kept = []
+    for piece in in_pieces(bindings):
+        if stop is not None:
+            stop()
+        kept.append(_keep_if(piece, condition, dictionary))
+    return _concatenate(kept)
+
+
+def _keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bindings:
+    from engine.symbolic.builtins import holds
+
     variables = [v for v in condition.variables if v in bindings.columns]
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
     return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
 
@@ -285,7 +372,8 @@ def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> N
     left, right = (_operand(bindings, argument, dictionary) for argument in expression.arguments)
     if left is None or right is None:
         return None
-    if expression.function != "sameTerm" and bool(np.any(dictionary.is_literal(left) & dictionary.is_literal(right))):
+    kinds = dictionary.kinds  # triple terms may hold literals, which are compared by value
+    if expression.function != "sameTerm" and bool(np.any((kinds[left] >= LITERAL) & (kinds[right] >= LITERAL))):
         return None
     return np.asarray((left == right) == ((expression.function != "!=") == wanted))
 
@@ -294,7 +382,8 @@ def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary)
     """The ids of a variable, or of a constant that has one."""
     if isinstance(expression, VariableRef):
         return bindings.columns.get(expression.variable)
-    id = dictionary.find(expression.term) if isinstance(expression, Constant) else None
+    ground = isinstance(expression, Constant) and not any(expression_variables(expression))
+    id = dictionary.find(expression.term) if ground and isinstance(expression, Constant) else None
     return None if id is None else np.full(bindings.size, id, dtype=np.int64)
 
 
@@ -312,7 +401,7 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, m
 
     variables = [v for v in expression_variables(assignment.expression) if v in bindings.columns]
     variables = list(dict.fromkeys(variables))
-    tuples, numbers = _distinct_rows(bindings, variables)
+    tuples, numbers = distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
     volatile = _VOLATILE.search(str(assignment.expression)) is not None
     for at, ids in enumerate(tuples):
@@ -345,8 +434,11 @@ def without_match(
     slices: Slices,
     keys: Callable[[CompiledAtom, Bindings], Sequence[CompiledAtom]],
     dictionary: Dictionary,
+    *,
+    limit: int | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> Bindings:
-    """The substitutions for which the negated pattern has no match.
+    """The substitutions for which the negated pattern has no match; `limit` and `stop` as for `evaluate`.
 
     `keys` lists, for an atom whose predicate or class is a variable, the atoms with a key it stands for.
     """
@@ -360,7 +452,15 @@ def without_match(
     for atoms in product(*(keys(atom, table) if atom.key is None else (atom,) for atom in negation.atoms)):
         start = bind_wild(table, negation.atoms, atoms)
         pieces = [slices(atom) for atom in atoms]
-        found = evaluate(atoms, pieces.__getitem__, start, filters=negation.filters, dictionary=dictionary)
+        found = evaluate(
+            atoms,
+            pieces.__getitem__,
+            start,
+            filters=negation.filters,
+            dictionary=dictionary,
+            limit=limit,
+            stop=stop,
+        )
         matched[found.columns[_ROW]] = True
     return bindings.take(np.flatnonzero(~matched))
 

@@ -15,6 +15,7 @@ import numpy as np
 from rdflib import BNode, Variable
 from rdflib.term import Node
 
+from engine.symbolic.aggregates import GROUP, Grouping
 from engine.symbolic.application import early_filters, finish_body, fresh_names
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import BODY_MARK, Head
@@ -22,7 +23,7 @@ from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, Block, Key, Relation, Store
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, TripleTerm
 
 __all__ = ["Ids", "Prover", "WorldProver", "written"]
 
@@ -108,6 +109,8 @@ class Prover:
         if block.rule == ASSERTED:
             return None
         rule = self.program.rules[block.rule]
+        if rule.grouping is not None:
+            return self._match_group(rule, rule.grouping, ids, block.step)
         if rule.closes is not None and self._searches:
             values = _halfway(rule, relation, ids, relation.size_before(block.step))
         else:
@@ -132,12 +135,40 @@ class Prover:
                 return bindings.substitution(0)
         raise AssertionError(f"rule '{rule.rule.name}' gave {self._triple(ids)}, so its body has a match")
 
+    def _match_group(self, rule: CompiledRule, grouping: Grouping, ids: Ids, step: int) -> _Justification:
+        """The group that gives a triple; its premises are those of every substitution in it, each once."""
+        for head in rule.head:
+            values = self._unify(rule, head, ids)
+            if values is None:
+                continue
+            key = {v: id for v, id in values.items() if v in grouping.key}
+            bindings = evaluate(
+                rule.body,
+                lambda i: self._before(rule.body[i].key, step, data=rule.rule.data),
+                self._start({**rule.constants, **key}),
+                filters=early_filters(rule),
+                dictionary=self.program.dictionary,
+            )
+            bindings = finish_body(rule, bindings, self._negated, self._keys, self.program, grouped=False)
+            groups, numbers = grouping.apply(bindings, self.program.dictionary, self.program.memo)
+            for row in range(groups.size):
+                found = groups.substitution(row)
+                if all(found.get(v, id) == id for v, id in values.items()):
+                    members = (bindings.substitution(at) for at in np.flatnonzero(numbers == found.pop(GROUP)).tolist())
+                    premises = (p for member in members for p in self._premises(rule, {**rule.values, **member}))
+                    return _Justification(rule, found, tuple(dict.fromkeys(premises)))
+        raise AssertionError(f"rule '{rule.rule.name}' gave {self._triple(ids)}, so a group of it does")
+
     def _unify(self, rule: CompiledRule, head: Head, ids: Ids) -> dict[Variable, int] | None:
         """The values under which a head atom is the triple; those of a new blank node are the ones it was made for."""
         values: dict[Variable, int] = {}
+        parts = {made.term: made.parts for made in rule.made_terms}
         for term, id in zip(head, ids, strict=True):
             wanted: dict[Variable, int] | None
-            if not isinstance(term, Variable):
+            if isinstance(term, Variable) and term in parts:
+                s, p, o = self.program.dictionary.parts(np.array([id]))[0].tolist()
+                wanted = None if s < 0 else self._unify(rule, parts[term], (s, p, o))
+            elif not isinstance(term, Variable):
                 wanted = {} if term == id else None
             elif term in rule.fresh:
                 row = self.program.made.get(id)
@@ -145,7 +176,8 @@ class Prover:
                 wanted = dict(zip(names, row, strict=True)) if row is not None and len(row) == len(names) else None
             else:
                 wanted = {term: id}
-            if wanted is None or any(values.get(variable, id) != id for variable, id in wanted.items()):
+            known = {**rule.values, **values}
+            if wanted is None or any(known.get(variable, id) != id for variable, id in wanted.items()):
                 return None
             values.update(wanted)
         return values
@@ -158,6 +190,8 @@ class Prover:
                 return values[term]
             if isinstance(term, BNode) and term not in rule.rule.own_terms:
                 return values[Variable(f"{BODY_MARK}{term}")]
+            if isinstance(term, TripleTerm):
+                return dictionary.id(TripleTerm(*(dictionary.term(id_of(part)) for part in term.parts)))
             return dictionary.id(term)
 
         atoms = [tuple(map(id_of, atom.terms)) for atom in rule.rule.body_atoms]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -21,6 +21,7 @@ class Overlay(Dictionary):
     def __init__(self, base: Dictionary) -> None:
         super().__init__()
         self._base, self._shared = base, len(base)
+        self._all_kinds: NDArray[np.uint8] = base.kinds[: self._shared]
 
     def __len__(self) -> int:
         return self._shared + super().__len__()
@@ -42,6 +43,14 @@ class Overlay(Dictionary):
         own = super().find_key(key)
         return None if own is None else self._shared + own
 
+    def find_keys(self, keys: Sequence[str]) -> NDArray[np.int64]:
+        """The ids of the terms with these keys, -1 where there is none; shape (num_keys,)."""
+        found = self._base.find_keys(keys)
+        missing = np.flatnonzero((found < 0) | (found >= self._shared))
+        own = super().find_keys([keys[at] for at in missing.tolist()])
+        found[missing] = np.where(own < 0, -1, self._shared + own)
+        return found
+
     def find(self, term: Node) -> int | None:
         """The id of a term, or None where neither dictionary has it."""
         return self.find_key(term_key(term))
@@ -57,4 +66,6 @@ class Overlay(Dictionary):
     @property
     def kinds(self) -> NDArray[np.uint8]:
         """Kind of each term; shape (len,)."""
-        return np.concatenate([self._base.kinds[: self._shared], super().kinds])
+        if len(self._all_kinds) != len(self):
+            self._all_kinds = np.concatenate([self._base.kinds[: self._shared], super().kinds])
+        return self._all_kinds

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rdflib import RDF, BNode, Literal, Variable
+from rdflib import RDF, BNode, Graph, Literal, Variable
 from rdflib.term import Node
 
 from engine.symbolic.rules import Atom, Call, Constant, Constraint, Expression, Filter, Negation, Rule
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 from kg.verbalise import verbalise
+
+if TYPE_CHECKING:
+    import networkx
 
 __all__ = ["Proof"]
 
@@ -82,7 +85,7 @@ class Proof:
             seen.add(id(proof))
             lines.append("  " * depth + proof._line(graph, lists) + (", as above" if again else ""))
             if not again:
-                lines.extend("  " * (depth + 1) + line for line in proof._conditions(graph))
+                lines.extend("  " * (depth + 1) + line for line in proof.conditions(graph))
                 once = dict.fromkeys(proof.premises)  # two body atoms may match one triple
                 stack.extend((premise, depth + 1) for premise in reversed(once))
         return "\n".join(lines)
@@ -104,18 +107,47 @@ class Proof:
             stack.extend(reversed(list(zip(proof.premises, children, strict=True))))
         return root
 
+    def to_markdown(self, graph: KnowledgeGraph) -> str:
+        """The proof as Markdown: a numbered list, premises first."""
+        from engine.symbolic.proof_formats import markdown
+
+        return markdown(self, graph)
+
+    def to_networkx(self) -> networkx.DiGraph[int]:
+        """The proof as a networkx `DiGraph` of step numbers (see `proof_formats.networkx_graph`)."""
+        from engine.symbolic.proof_formats import networkx_graph
+
+        return networkx_graph(self)
+
+    def to_rdf(self, graph: KnowledgeGraph) -> Graph:
+        """The proof as an rdflib graph in the terms of PROV-O (see `proof_rdf`)."""
+        from engine.symbolic.proof_rdf import rdf_graph
+
+        return rdf_graph(self, graph)
+
+    def to_svg(self, graph: KnowledgeGraph) -> str:
+        """The proof as a picture, one SVG file.
+
+        Raises:
+            BudgetError: it has too many steps to be drawn.
+        """
+        from engine.symbolic.proof_svg import svg
+
+        return svg(self, graph)
+
     def _fields(self, graph: KnowledgeGraph) -> dict[str, Any]:
         rule = self.rule
         return {
             "conclusion": None if self.conclusion is None else [graph.curie(term) for term in self.conclusion],
-            "text": self._sentence(graph),
+            "text": self.sentence(graph),
             "rule": None if rule is None else {"name": rule.name, "iri": rule.iri and str(rule.iri)},
             "substitution": {str(v): graph.curie(term) for v, term in self.substitution.items()},
             "source": self.source,
             "claimed": self.claimed,
         }
 
-    def _sentence(self, graph: KnowledgeGraph) -> str:
+    def sentence(self, graph: KnowledgeGraph) -> str:
+        """The conclusion in words; for FALSE, the message of the constraint."""
         if self.conclusion is not None:
             return verbalise(graph, self.conclusion)
         assert self.rule is not None, "FALSE follows from a constraint only"
@@ -132,9 +164,9 @@ class Proof:
         told = self.conclusion and lists.get(self.conclusion.object)
         if self.conclusion and told:
             return f"{graph.label(self.conclusion.subject)} {graph.label(self.conclusion.predicate)} {told}, {why}"
-        return f"{self._sentence(graph)}, {why}"
+        return f"{self.sentence(graph)}, {why}"
 
-    def _conditions(self, graph: KnowledgeGraph) -> Iterator[str]:
+    def conditions(self, graph: KnowledgeGraph) -> Iterator[str]:
         """The filters and NOTs of the rule, in words: they have no premises."""
         for element in self.rule.body if self.rule else ():
             if isinstance(element, Filter):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ASSERTED", "Block", "Key", "Relation", "Store"]
+__all__ = ["ASSERTED", "DATA_STEP", "Block", "Key", "Relation", "Store"]
 
 Array = NDArray[np.int64]
 Column = NDArray[np.integer[Any]]
@@ -24,6 +26,8 @@ Key = tuple[int, int]
 _PIECE = 1 << 16
 """Rows inserted at a time into a small relation."""
 
+DATA_STEP = 1
+"""The step of triples stated in DATA blocks: after those of the graph (0), before all applications of rules."""
 ASSERTED = -1
 """The rule number of triples given in the input."""
 
@@ -87,8 +91,18 @@ class Relation:
         found = int(self.rows(np.array([s]), np.array([o]))[0])
         return None if found < 0 else found
 
-    def join(self, column: int, keys: Array, lo: int, hi: int) -> tuple[Array, Array]:
-        """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows)."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns and indexes."""
+        chains = sum(chain.heads.nbytes + chain.previous.nbytes for chain in self._chains.values())
+        return self._s.nbytes + self._o.nbytes + self._table.nbytes + chains
+
+    def join(self, column: int, keys: Array, lo: int, hi: int, *, limit: int | None = None) -> tuple[Array, Array]:
+        """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows).
+
+        Raises:
+            MemoryError: there are more than `limit`; they are counted before there is room for them.
+        """
         from engine.symbolic.kernels_numba import chain_count, chain_fill
 
         values = self._s if column == 0 else self._o
@@ -96,7 +110,10 @@ class Relation:
         chain.extend(values, self.size)
         keys = _wide(keys)
         counts = chain_count(chain.heads, chain.previous, values, keys, lo, hi)
-        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, int(counts.sum()))
+        total = int(counts.sum())
+        if limit is not None and total > limit:
+            raise MemoryError(f"a join gives more than {limit} substitutions")
+        positions, rows = chain_fill(chain.heads, chain.previous, values, keys, lo, hi, total)
         return positions, rows
 
     def block_of(self, row: int) -> Block:
@@ -107,6 +124,46 @@ class Relation:
         """How many rows were there before a step; rows are in order of steps, so they are the first ones."""
         at = bisect_left(self.blocks, step, key=lambda block: block.step)
         return self.blocks[at].start if at < len(self.blocks) else self.size
+
+    def origins(self, rows: Column) -> tuple[Array, Array]:
+        """The rule and the step that added each row; shape (num_rows,) each."""
+        starts, rules, steps = (np.array(part, dtype=np.int64) for part in zip(*self.blocks, strict=True))
+        at = np.searchsorted(starts, rows, side="right") - 1
+        return rules[at], steps[at]
+
+    @property
+    def inferred(self) -> Array:
+        """The rows that rules added, ascending; shape (num_inferred,)."""
+        ends = [*(block.start for block in self.blocks[1:]), self.size]
+        runs = [np.arange(b.start, end) for b, end in zip(self.blocks, ends, strict=False) if b.rule != ASSERTED]
+        return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
+
+    def copy(self) -> Relation:
+        """The same rows in arrays of their own; the indexes by one column are made again when they are used."""
+        other = copy(self)
+        other.blocks, other._chains = list(self.blocks), {}
+        other._s, other._o, other._table = self._s.copy(), self._o.copy(), self._table.copy()
+        return other
+
+    def keep(self, kept: NDArray[np.bool_]) -> Relation:
+        """A relation of some rows in the same order, each with its rule and step; `kept` has shape (size,)."""
+        other = Relation(self._s.dtype.type, unary=self.unary)
+        ends = [*(block.start for block in self.blocks[1:]), self.size]
+        for block, end in zip(self.blocks, ends, strict=True):
+            rows = np.flatnonzero(kept[block.start : end]) + block.start
+            other.add(self.s[rows], self.o[rows], rule=block.rule, step=block.step)
+        return other
+
+    def assert_rows(self, rows: Column) -> None:
+        """Mark rows that rules added as asserted; they stay where they are, with their step."""
+        for row in np.sort(rows).tolist():
+            at = bisect_right(self.blocks, row, key=lambda block: block.start) - 1
+            block = self.blocks[at]
+            end = self.blocks[at + 1].start if at + 1 < len(self.blocks) else self.size
+            parts = [Block(block.start, block.rule, block.step)] if block.start < row else []
+            parts.append(Block(row, ASSERTED, block.step))
+            parts += [Block(row + 1, block.rule, block.step)] if row + 1 < end else []
+            self.blocks[at : at + 1] = parts
 
     def _reserve(self, rows: int) -> None:
         from engine.symbolic.kernels_numba import table_fill
@@ -160,12 +217,18 @@ class Store:
         self.dtype = dtype
         self.relations: dict[Key, Relation] = {}
         self._size = 0
+        self._borrowed: set[Key] = set()
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[tuple[Key, Relation]]:
         yield from self.relations.items()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns and indexes of all relations."""
+        return sum(relation.nbytes for relation in self.relations.values())
 
     def keys(self) -> list[Key]:
         """The keys of the relations, in the order they were made."""
@@ -176,11 +239,28 @@ class Store:
         return self.relations.get(key)
 
     def relation(self, key: Key) -> Relation:
-        """The relation of a key, made empty where it is new."""
+        """The relation of a key, to be written to: made empty where it is new, copied where another store has it."""
         found = self.relations.get(key)
         if found is None:
             found = self.relations[key] = Relation(self.dtype, unary=key[1] >= 0)
+        elif key in self._borrowed:
+            found = self.relations[key] = found.copy()
+            self._borrowed.remove(key)
         return found
+
+    def fork(self) -> Store:
+        """A store of the same relations; one is copied when it grows, so this store stays as it is."""
+        other = Store(self.type_id, self.dtype)
+        other.relations, other._size, other._borrowed = dict(self.relations), self._size, set(self.relations)
+        return other
+
+    def put(self, key: Key, relation: Relation) -> None:
+        """Put a relation in the place of another; an empty one leaves none."""
+        before = self.relations.pop(key, None)
+        self._borrowed.discard(key)
+        self._size += relation.size - (before.size if before else 0)
+        if relation.size:
+            self.relations[key] = relation
 
     def key(self, predicate: int, object: int) -> Key:
         """The key of the relation a triple belongs to."""
@@ -190,25 +270,47 @@ class Store:
         """Add triples of one predicate, class members to the relation of their class; the keys that gained rows."""
         if not len(s):
             return []
-        if predicate != self.type_id:
-            key = (predicate, -1)
-            new = self.relation(key).add(s, o, rule=rule, step=step)
-            self._size += new
-            return [key] if new else []
-        if not len(o):
-            return []
-        classes = _wide(o) & 0xFFFFFFFF
-        order = np.argsort(classes, kind="stable")
-        s, o, classes = s[order], o[order], classes[order]
-        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]])
         grown = []
-        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
-            key = (predicate, int(classes[start]))
-            new = self.relation(key).add(s[start:end], o[start:end], rule=rule, step=step)
+        for key, own_s, own_o in self.split(predicate, s, o):
+            if key in self._borrowed and bool((self.relations[key].rows(own_s, own_o) >= 0).all()):
+                continue
+            new = self.relation(key).add(own_s, own_o, rule=rule, step=step)
             self._size += new
             if new:
                 grown.append(key)
         return grown
+
+    def holds(self, predicate: int, s: Array, o: Array) -> NDArray[np.bool_]:
+        """Which pairs of one predicate are there; shape (num_pairs,)."""
+        found = np.zeros(len(s), dtype=bool)
+        if predicate != self.type_id:
+            relation = self.get((predicate, -1))
+            return found if relation is None else relation.rows(s, o) >= 0
+        order = np.argsort(o, kind="stable")
+        classes = o[order]
+        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]]) if len(o) else ()
+        for start, end in pairwise((*starts, len(o))):
+            at, relation = order[start:end], self.get((predicate, int(classes[start])))
+            if relation is not None:
+                found[at] = relation.rows(s[at], o[at]) >= 0
+        return found
+
+    def split(self, predicate: int, s: Column, o: Column) -> Iterator[tuple[Key, Array, Array]]:
+        """Pairs of one predicate by the key of the relation they belong to."""
+        if predicate != self.type_id:
+            yield (predicate, -1), _wide(s), _wide(o)
+            return
+        classes = _wide(o) & 0xFFFFFFFF
+        order = np.argsort(classes, kind="stable")
+        s, o, classes = _wide(s)[order], _wide(o)[order], classes[order]
+        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]])
+        for start, end in zip(starts, [*starts[1:], len(o)], strict=True):
+            yield (predicate, int(classes[start])), s[start:end], o[start:end]
+
+    def changed_from(self, other: Store) -> set[Key]:
+        """The keys of the relations that this store and another do not share."""
+        keys = {**self.relations, **other.relations}
+        return {key for key in keys if self.relations.get(key) is not other.relations.get(key)}
 
     def sizes(self) -> dict[Key, int]:
         """Rows of each relation now; with insertion order, a snapshot."""

@@ -1,31 +1,32 @@
 """An independent checker of proofs. It shares no code with the engine: no ids, no joins, no indexes, no expressions.
 
 A step is accepted if its rule is among those given, its premises are what the body says under the substitution, its
-conclusion is what the head says, FILTERs and SETs hold by rdflib's SPARQL, and no NOT has a match in the graph.
+conclusion is what the head says, FILTERs and SETs hold by others' SPARQL (`kg.expressions`), no NOT has a match.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, cast
 
-from rdflib import BNode, Graph, Literal, Variable
-from rdflib.query import ResultRow
-from rdflib.term import Identifier, Node
+from rdflib import BNode, Literal, Variable
+from rdflib.term import Node
 
 from engine.symbolic.proof import Proof
-from engine.symbolic.rules import Assignment, Atom, Filter, Negation, Rule, RuleSet
+from engine.symbolic.recount import recounts
+from engine.symbolic.rules import DATA_SOURCE, Assignment, Atom, Filter, Negation, Rule, RuleSet
 from kg.errors import NoesisError
+from kg.expressions import holds, value_of
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, TripleTerm
 
 __all__ = ["ReplayError", "replay"]
 
 Values = Mapping[Node, Node]
 Made = dict[Node, object]
-_NOTHING = Graph()
+Proofs = Proof | Collection[Proof]
+
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")  # gives another value each time it is evaluated
 
 
@@ -33,18 +34,17 @@ class ReplayError(NoesisError):
     """A proof has a step that does not follow; the message names it."""
 
 
-def replay(proof: Proof, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Collection[Triple] = ()) -> int:
-    """Check every step of a proof; the number of distinct steps.
+def replay(proof: Proofs, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Collection[Triple] = ()) -> int:
+    """Check every step of a proof, or of many at once, a shared part once; the number of distinct steps.
 
     Args:
         graph: the closure's graph: asserted triples are leaves, and a NOT must have no match in it.
-        rules: the rules that may be used (`Closure.rules`).
-        assumed: claims that may be leaves.
-
+        rules: the rules that may be used (`Closure.rules`). assumed: claims that may be leaves.
     Raises:
         ReplayError: a step does not follow, or a leaf is not asserted.
     """
-    allowed, facts, stack = set(rules), {tuple(triple) for triple in assumed}, [(proof, False)]
+    allowed, facts = set(rules), {tuple(triple) for triple in assumed}
+    stack = [(each, False) for each in ((proof,) if isinstance(proof, Proof) else proof)]
     on_path, done, made = set[int](), set[int](), dict[Node, object]()
     while stack:
         step, leaving = stack.pop()
@@ -69,28 +69,29 @@ def replay(proof: Proof, graph: KnowledgeGraph, rules: RuleSet, *, assumed: Coll
 
 def _check_step(step: Proof, rule: Rule, graph: KnowledgeGraph, made: Made) -> None:
     atoms = [element for element in rule.body if isinstance(element, Atom)]
-    given = [tuple(premise.conclusion or ()) for premise in step.premises]
+    given = [tuple(premise.conclusion or (None, None, None)) for premise in step.premises]
     own: Values = {term: term for axiom in rule.axioms for term in axiom}  # its blank nodes are the graph's own
     bound, values = dict(own), {**own, **cast(Values, step.substitution)}
-    for atom, triple in zip(atoms, given, strict=False):  # a blank node of a body is a variable without a name
-        pairs = [(t, v) for t, v in zip(atom.terms, triple, strict=False) if isinstance(t, BNode)]
-        _expect(all(values.setdefault(t, v) == v for t, v in pairs), step, f"{atom} has one value for a blank node")
-    wanted = [tuple(values.get(term, term) for term in atom.terms) for atom in atoms]
-    _expect(given == [*wanted, *map(tuple, rule.axioms)], step, "the premises are the body atoms, then the axioms")
-    for element in rule.body:
+    named = all(variable in values for atom in atoms for variable in atom.variables)
+    fits = named and all(_fits(atom.terms, triple, values) for atom, triple in zip(atoms, given, strict=False))
+    fits = fits and len(given) >= len(atoms) and given[len(atoms) :] == [tuple(axiom) for axiom in rule.axioms]
+    fits = recounts(step, rule, graph, _extend, _matches) if rule.aggregates else fits
+    _expect(fits, step, "the premises are the body atoms, then the axioms")
+    for element in () if rule.aggregates else rule.body:
         if isinstance(element, Atom):
-            bound.update((term, values[term]) for term in element.terms if isinstance(term, Variable))
+            bound.update((variable, values[variable]) for variable in element.variables)
         elif isinstance(element, Filter):
-            _expect(_true(str(element.expression), bound), step, f"{element} holds")
+            _expect(holds(str(element.expression), bound), step, f"{element} holds")
         elif isinstance(element, Assignment):
             value, text = values.get(element.variable), str(element.expression)
-            again = value is not None and (_VOLATILE.search(text) is not None or _value(text, bound) == value)
+            again = value is not None and (_VOLATILE.search(text) is not None or value_of(text, bound) == value)
             _expect(again, step, f"{element} gives its value")
             bound[element.variable] = values[element.variable]
         else:
             inferred = not (element.data or rule.data)
             _expect(next(_matches(element, bound, graph, inferred), None) is None, step, f"{element} has no match")
-    _expect(not rule.data or not any(p.rule for p in step.premises), step, "WHERE DATA reads asserted triples")
+    seen = [p for p in step.premises if p.rule or graph.source(p.conclusion or ()) == DATA_SOURCE]
+    _expect(not (rule.data and seen), step, "WHERE DATA reads the triples of the graph, not those of rules or DATA")
     if step.conclusion is None:
         _expect(not rule.head, step, "FALSE is the head of a constraint")
     else:
@@ -100,8 +101,12 @@ def _check_step(step: Proof, rule: Rule, graph: KnowledgeGraph, made: Made) -> N
 
 def _gives(atom: Atom, step: Proof, values: Values, own: Values, graph: KnowledgeGraph, made: Made) -> bool:
     """Whether a head atom is the conclusion. A blank node of a head is new, and made by one rule and substitution."""
-    for term, value in zip(atom.terms, step.conclusion or (), strict=True):
-        if isinstance(term, BNode) and term not in own:
+    stack = list(zip(atom.terms, step.conclusion or (), strict=True))
+    while stack:
+        term, value = stack.pop()
+        if isinstance(term, TripleTerm) and isinstance(value, TripleTerm):
+            stack.extend(zip(term.parts, value.parts, strict=True))
+        elif isinstance(term, BNode) and term not in own:
             origin = (term, step.rule, frozenset(step.substitution.items()))
             asserted = [*graph.triples(value, inferred=False), *graph.triples(object=value, inferred=False)]
             if not isinstance(value, BNode) or asserted or made.setdefault(value, origin) != origin:
@@ -117,32 +122,27 @@ def _matches(negation: Negation, bound: Values, graph: KnowledgeGraph, inferred:
     for atom in negation.atoms:
         found = [more for values in found for more in _extend(atom, values, graph, inferred)]
     conditions = [str(element.expression) for element in negation.elements if isinstance(element, Filter)]
-    return (values for values in found if all(_true(condition, values) for condition in conditions))
+    return (values for values in found if all(holds(condition, values) for condition in conditions))
 
 
 def _extend(atom: Atom, values: Values, graph: KnowledgeGraph, inferred: bool) -> Iterator[dict[Node, Node]]:
-    pattern = [None if isinstance(t, (Variable, BNode)) and t not in values else values.get(t, t) for t in atom.terms]
+    open_ = (Variable, BNode, TripleTerm)
+    pattern = [None if isinstance(t, open_) and t not in values else values.get(t, t) for t in atom.terms]
     for triple in graph.triples(*pattern, inferred=inferred):
-        more = dict(values)
-        if all(more.setdefault(t, v) == v for t, v in zip(atom.terms, triple, strict=True)):
+        stated = not inferred and graph.source(triple) == DATA_SOURCE
+        if not stated and _fits(atom.terms, triple, more := dict(values)):
             yield more
 
 
-@lru_cache(maxsize=512)
-def _query(expression: str) -> Any:
-    from rdflib.plugins.sparql import prepareQuery  # slow to import, and needed by few proofs
-
-    return prepareQuery(f"SELECT ({expression} AS ?result) {{}}")
-
-
-def _value(expression: str, values: Values) -> Node | None:
-    named = {str(v): cast(Identifier, term) for v, term in values.items() if isinstance(v, Variable)}
-    row = next(iter(_NOTHING.query(_query(expression), initBindings=named)), None)
-    return None if row is None else cast(Node | None, cast(ResultRow, row)[0])
-
-
-def _true(expression: str, values: Values) -> bool:
-    return _value(f"IF({expression}, true, false)", values) == Literal(True)
+def _fits(terms: Collection[Node], values: Collection[Node | None], bound: dict[Node, Any]) -> bool:
+    """Whether terms of a pattern are the given ones; variables and blank nodes (of a body) without a value get one."""
+    for term, value in zip(terms, values, strict=False):
+        if isinstance(term, TripleTerm):
+            if not isinstance(value, TripleTerm) or not _fits(term.parts, value.parts, bound):
+                return False
+        elif (bound.setdefault(term, value) if isinstance(term, (Variable, BNode)) else term) != value:
+            return False
+    return True
 
 
 def _expect(condition: bool, step: Proof, wanted: str) -> None:

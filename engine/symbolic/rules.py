@@ -6,23 +6,27 @@ SPARQL-RL (`srl.py`); a rule body is an ordered sequence, because a FILTER, NOT 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
-from rdflib import BNode, Literal, URIRef, Variable
-from rdflib.term import Identifier, Node
+from rdflib import BNode, URIRef, Variable
+from rdflib.term import Node
 
 from kg.errors import UnsafeRuleError
-from kg.terms import Triple
+from kg.terms import Triple as Triple
+from kg.terms import TripleTerm as TripleTerm
+from kg.terms import term_text as term_text
 
 _T = TypeVar("_T")
 
 SHACL = "http://www.w3.org/ns/shacl#"
 WEIGHT = URIRef("urn:noesis:weight")
 """The property that gives a rule its weight in a DATA block."""
+DATA_SOURCE = "DATA of the rules"
+"""The source of triples stated in a rule file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,60 +39,6 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
-
-
-class TripleTerm(Identifier):
-    """A triple used as a term (RDF 1.2 `<<( s p o )>>`), which rdflib has no class for; parts may be variables.
-
-    It is a string, like every rdflib term: its own N-Triples form. Two triple terms are equal when their parts are.
-    """
-
-    __slots__ = ("object", "predicate", "subject")
-    subject: Node
-    predicate: Node
-    object: Node
-
-    def __new__(cls, subject: Node, predicate: Node, object: Node) -> Self:
-        text = f"<<( {term_text(subject)} {term_text(predicate)} {term_text(object)} )>>"
-        self = cast(Self, Identifier.__new__(cls, text))
-        for name, part in (("subject", subject), ("predicate", predicate), ("object", object)):
-            super().__setattr__(self, name, part)
-        return self
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"Expected no change to an immutable triple term (got {name!r}); make a new one instead.")
-
-    def __reduce__(self) -> tuple[type[TripleTerm], tuple[Node, Node, Node]]:
-        return (TripleTerm, self.parts)
-
-    @property
-    def parts(self) -> tuple[Node, Node, Node]:
-        """Subject, predicate and object."""
-        return (self.subject, self.predicate, self.object)
-
-    def n3(self, namespace_manager: Any = None) -> str:
-        """N-Triples 1.2 form."""
-        return str(self)
-
-
-def term_text(term: Node) -> str:
-    """N-Triples form of a term, or `?name` for a variable: how terms are shown in rules and messages."""
-    if isinstance(term, Literal):
-        return _literal_text(term)
-    if isinstance(term, URIRef):
-        return f"<{term}>"
-    if isinstance(term, BNode):
-        return f"_:{term}"
-    if isinstance(term, Variable):
-        return f"?{term}"
-    return str(term)
-
-
-def _literal_text(literal: Literal) -> str:
-    text = str(literal).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    if literal.language:
-        return f'"{text}"@{literal.language}'
-    return f'"{text}"^^<{literal.datatype}>' if literal.datatype else f'"{text}"'
 
 
 # ---------------------------------------------------------------- expressions
@@ -133,11 +83,23 @@ class Call:
             if len(arguments) == 1:
                 return f"({self.function}{arguments[0]})"
             return f"({f' {self.function} '.join(arguments)})"
+        if self.function in AGGREGATES:
+            return aggregate_text(self.function, arguments)
         name = f"<{self.function}>" if ":" in self.function else self.function
         return f"{name}({', '.join(arguments)})"
 
 
 Expression: TypeAlias = Constant | VariableRef | Call
+
+AGGREGATES = frozenset((*(n + d for n in ("COUNT", "SUM", "MIN", "MAX") for d in ("", " DISTINCT")),))
+"""Functions of a `Call` that stands for an aggregate (our extension); COUNT without an argument is `COUNT(*)`."""
+
+
+def aggregate_text(function: str, arguments: Sequence[str]) -> str:
+    """An aggregate as it is written, given its arguments as they are."""
+    name, _, distinct = function.partition(" ")
+    return f"{name}({f'{distinct} ' if distinct else ''}{arguments[0] if arguments else '*'})"
+
 
 OPERATORS = frozenset(("||", "&&", "!", "=", "!=", "<", ">", "<=", ">=", "IN", "NOT IN", "+", "-", "*", "/"))
 
@@ -211,6 +173,12 @@ class Assignment:
 
     variable: Variable
     expression: Expression
+
+    @property
+    def aggregate(self) -> Call | None:
+        """The aggregate it binds to the variable, None where it is a plain expression."""
+        call = self.expression
+        return call if isinstance(call, Call) and call.function in AGGREGATES else None
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -327,6 +295,11 @@ class Rule:
         elements: tuple[BodyElement, ...] = (*self.body, *self.head)
         return tuple(dict.fromkeys(v for e in elements for v in e.variables))
 
+    @property
+    def aggregates(self) -> tuple[Assignment, ...]:
+        """The SET elements of the body that bind an aggregate, in order."""
+        return tuple(e for e in self.assignments if e.aggregate is not None)
+
     @cached_property
     def own_terms(self) -> frozenset[Node]:
         """The blank nodes of the atoms that occur in the rule's axioms: the graph's own, neither variables nor new."""
@@ -343,12 +316,6 @@ class Rule:
         terms = [term for atom in self.head for term in atom.terms if term not in self.own_terms]
         new_terms = any(_has_blank(t) or (isinstance(t, TripleTerm) and any(_term_variables(t))) for t in terms)
         return new_terms or bool(self.assignments)
-
-    @property
-    def triple_terms(self) -> tuple[TripleTerm, ...]:
-        """The triple terms in head and body atoms, NOT included: what an engine without RDF 1.2 must refuse."""
-        atoms = [*self.head, *self.body_atoms, *(a for n in self.negations for a in n.atoms)]
-        return tuple(dict.fromkeys(t for a in atoms for t in a.terms if isinstance(t, TripleTerm)))
 
     def __str__(self) -> str:
         name = f"<{self.iri}> " if self.iri else ""
@@ -463,14 +430,24 @@ def check_safety(rule: Rule) -> None:
 
     Reading the body in order: a FILTER and the expression of a SET use bound variables only, a SET binds a new one, and
     a FILTER in a NOT may use what is bound before the NOT or before it in the NOT. Each head variable is bound at the
-    end. A NOT binds nothing outside itself.
+    end. A NOT binds nothing outside itself. Behind an aggregate, only the head's variables and what is SET from there
+    on have a value, and no atom or NOT may stand.
 
     Raises:
         UnsafeRuleError: naming the rule, the variable and the place.
     """
     bound: set[Variable] = set()
+    inside: set[Variable] = set()  # what an aggregate may read, once there is one
     for element in rule.body:
-        if isinstance(element, Atom):
+        first = isinstance(element, Assignment) and element.aggregate is not None and not inside
+        if first:
+            inside, bound = bound, {v for atom in rule.head for v in atom.variables if v in bound}
+        if isinstance(element, Assignment) and element.aggregate is not None:
+            _check_aggregate(rule, element, inside)
+            bound.add(element.variable)
+        elif inside and isinstance(element, (Atom, Negation)):
+            raise _unsafe(rule, f"Expected every atom and NOT before the first aggregate (got {element} after it)")
+        elif isinstance(element, Atom):
             bound.update(element.variables)
         elif isinstance(element, Filter):
             _need(rule, element, element.variables, bound)
@@ -486,6 +463,15 @@ def check_safety(rule: Rule) -> None:
             if variable not in bound:
                 wanted = "Expected every head variable to be bound in the body"
                 raise _unsafe(rule, f"{wanted} (got ?{variable} in the head only)")
+
+
+def _check_aggregate(rule: Rule, element: Assignment, inside: set[Variable]) -> None:
+    if not rule.head:
+        wanted = "Expected no aggregate in a constraint; let a rule infer the number and a constraint read it"
+        raise _unsafe(rule, f"{wanted} (got {element})")
+    _need(rule, element, tuple(expression_variables(element.expression)), inside)
+    if element.variable in inside:
+        raise _unsafe(rule, f"Expected a new variable in {element} (got ?{element.variable}, already bound)")
 
 
 def _check_negation(rule: Rule, negation: Negation, outside: set[Variable]) -> None:

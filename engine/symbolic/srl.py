@@ -29,11 +29,12 @@ MAX_BYTES = 20_000_000
 """Size of one rule file: about 200 000 rules."""
 
 
-def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> RuleSet:
+def parse_rules(text: str, *, file: str = "<text>", base: str | None = None, check: bool = True) -> RuleSet:
     """The rules, constraints and data of a SPARQL-RL text; IMPORTS are noted, not followed.
 
     Args:
         file: name for locations and errors. base: what relative IRIs are resolved against until a BASE declaration.
+        check: whether unsafe rules are refused; without it, only the grammar counts (`materialise` checks anyway).
 
     Raises:
         SyntaxInputError: the text does not follow the grammar, with line, column and what was expected.
@@ -44,7 +45,7 @@ def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> 
         raise LimitError(f"Expected rules of at most {MAX_BYTES} characters (got {len(text)})", file=file)
     try:
         tree = _parser().parse(text.removeprefix("\ufeff"))
-        result = RuleReader(text, file=file, base=base).transform(tree)
+        result = RuleReader(text, file=file, base=base, check=check).transform(tree)
     except VisitError as error:
         if isinstance(error.orig_exc, NoesisError):
             raise error.orig_exc from None
@@ -57,6 +58,8 @@ def parse_rules(text: str, *, file: str = "<text>", base: str | None = None) -> 
 
 def load_rules(files: str | Path | Sequence[str | Path], *, root: str | Path | None = None) -> RuleSet:
     """The rules of some files and of what they import, as one rule set.
+
+    The language goes by the suffix: `.n3` is N3, `.rules` and `.jena` are Jena's, all else is SPARQL-RL.
 
     Args:
         files: read in order; a file is read once. root: folder that imported files must lie in, by default the folder
@@ -75,6 +78,8 @@ def load_rules(files: str | Path | Sequence[str | Path], *, root: str | Path | N
 
 
 def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done: set[Path]) -> RuleSet:
+    from engine.symbolic.imports import parser_of
+
     queue = [(path, name)]
     while queue:
         path, name = queue.pop(0)
@@ -82,7 +87,8 @@ def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done:
         if path in done:
             continue
         done.add(path)
-        rules = parse_rules(_read(path, name), file=name, base=path.as_uri())
+        parse = parser_of(path) or parse_rules
+        rules = parse(_read(path, name), file=name, base=path.as_uri())
         for rule in rules:
             check_functions(rule)
         folder = Path(root).resolve() if root is not None else path.parent
@@ -136,6 +142,7 @@ _WORDS = {
     "LANG_DIR": "a language tag",
     "WORD": "a function",
     "BOOLEAN": "true or false",
+    "AGGREGATE": "an aggregate",
     "COMPARE": "a comparison",
     "PLUS": "an operator",
     "MINUS": "an operator",

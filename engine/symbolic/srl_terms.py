@@ -209,6 +209,11 @@ class TermReader(Transformer_NonRecursive):  # type: ignore[type-arg]  # generic
         self._paths.append(self._last)
         return steps
 
+    def nested_path(self, items: Items) -> Node | tuple[_Step, ...]:
+        """A path in parentheses is a path and no plain property, even around a single IRI: a head has none."""
+        self._paths.append(self._last)
+        return items[0]  # type: ignore[no-any-return]  # what `path` gave
+
     def path_step(self, items: Items) -> Sequence[_Step]:
         inverse = isinstance(items[0], Token) and items[0].type == "INVERSE"
         inner = items[-1]

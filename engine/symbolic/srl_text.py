@@ -9,6 +9,7 @@ from rdflib import DCTERMS, RDF, RDFS, XSD, BNode, Literal, URIRef
 from rdflib.term import Node
 
 from engine.symbolic.rules import (
+    AGGREGATES,
     OPERATORS,
     SHACL,
     WEIGHT,
@@ -25,6 +26,7 @@ from engine.symbolic.rules import (
     Severity,
     TripleTerm,
     VariableRef,
+    aggregate_text,
     term_text,
 )
 
@@ -47,7 +49,8 @@ def ruleset_text(ruleset: RuleSet) -> str:
     for rule in ruleset:
         parts.append(writer.rule(rule))
         if rule.iri is not None and (rule.comment or rule.source or rule.weight != 1):
-            parts.append(writer.annotations(rule))
+            said = writer.annotations(rule)  # once, where rules share an IRI
+            parts += [said] if said not in parts else []
     if ruleset.data:
         triples = "".join(f"    {writer.atom(Atom(*triple))} .\n" for triple in ruleset.data)
         parts.append(f"DATA {{\n{triples}}}\n")
@@ -144,4 +147,6 @@ class _Writer:
             return f"({arguments[0]} {name} ({', '.join(arguments[1:])}))"
         if name in OPERATORS:
             return f"({name}({arguments[0]}))" if len(arguments) == 1 else f"({f' {name} '.join(arguments)})"
+        if name in AGGREGATES:
+            return aggregate_text(name, arguments)
         return f"{self.iri(name) if ':' in name else name}({', '.join(arguments)})"

@@ -20,6 +20,7 @@ from rdflib import XSD, Literal
 from rdflib.term import Node
 
 from kg.errors import NoesisError
+from kg.terms import TripleTerm
 
 __all__ = [
     "EXACT",
@@ -285,6 +286,8 @@ def equal(left: Node, right: Node) -> bool:
     Raises:
         ExpressionError: two different literals of which one has no known value.
     """
+    if isinstance(left, TripleTerm) and isinstance(right, TripleTerm):
+        return all(equal(a, b) for a, b in zip(left.parts, right.parts, strict=True))
     if not (isinstance(left, Literal) and isinstance(right, Literal)):
         return left == right
     if left.language or right.language:

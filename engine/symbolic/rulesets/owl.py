@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
-from engine.symbolic.relation import Store
+from engine.symbolic.relation import DATA_STEP, Store
 from engine.symbolic.rules import Atom, BodyElement, Call, Constant, Constraint, Filter, Rule, VariableRef
 from kg.dictionary import Dictionary
 from kg.errors import RuleError
@@ -109,7 +109,7 @@ class _Axioms:
         found: dict[int, list[int]] = {}
         if relation is None:
             return found
-        asserted = relation.size_before(1)
+        asserted = relation.size_before(DATA_STEP + 1)
         for row, (s, o) in enumerate(zip(relation.s.tolist(), relation.o.tolist(), strict=True)):
             if row < asserted or s not in found:
                 found.setdefault(s, []).append(o)

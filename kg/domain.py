@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,10 +17,13 @@ from kg.claims import ClaimRecord, load_claims
 from kg.errors import ConfigError, DomainError, InputError, LimitError, MissingFileError, SyntaxInputError
 from kg.formats import format_of
 from kg.graph import KnowledgeGraph
+from kg.imports import imported_files
 from kg.load import LoadLimits, load_graph, missing_file
 from kg.wordings import Wording, load_wordings
 
 __all__ = ["Domain", "load_domain"]
+
+_LOG = logging.getLogger(__name__)
 
 ENTAILMENTS = ("owl2rl", "rdfs", "none")
 RULE_SUFFIXES = (".srl", ".rules", ".jena", ".n3")
@@ -59,6 +63,8 @@ class Domain:
     """Sentences to learn the reading of claims from."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     """The tables linking, embedding and fusion of `domain.toml` as they are; those that are there."""
+    missing_imports: tuple[str, ...] = ()
+    """IRIs of the ontologies that are imported (owl:imports) and in no file of the folder; none is fetched."""
 
     def __str__(self) -> str:
         return (
@@ -78,6 +84,9 @@ def load_domain(
     Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl`,
     `*.rules`, `*.jena` and `*.n3` is a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the
     name is the folder's.
+
+    An ontology that is imported (owl:imports) is read where a file of the folder declares it, named in `domain.toml` or
+    not. One that is in no file is logged as a warning and kept in `Domain.missing_imports`; nothing is fetched.
 
     Args:
         folder: the folder; subfolders are not looked into.
@@ -122,6 +131,17 @@ def load_domain(
     tables = {key: MappingProxyType(settings.table(key)) for key in _TABLES if key in settings.values}
     # Only now the files, so that a wrong setting costs no load.
     graph = load_graph(graph_files, prefixes=settings.prefixes(), limits=limits, progress=progress)
+    others = [path for path in every if path not in graph_files and _is_rdf(path)]
+    more, unmet = imported_files(graph, others, limits=limits)
+    if more:
+        _LOG.info("%s: reading %s, which is imported", name, ", ".join(path.name for path in more))
+        graph = load_graph([*graph_files, *more], prefixes=settings.prefixes(), limits=limits, progress=progress)
+    for ontology in unmet:
+        _LOG.warning(
+            "%s: the import %s is no ontology of a file in the folder, and nothing is fetched; copy its file there",
+            name,
+            ontology,
+        )
     claims = [claim for path in claims_files for claim in load_claims(path, graph.prefixes)]
     wordings = [wording for path in wordings_files for wording in load_wordings(path, graph.prefixes)]
     return Domain(
@@ -135,6 +155,7 @@ def load_domain(
         claims=tuple(claims),
         wordings=tuple(wordings),
         settings=MappingProxyType(tables),
+        missing_imports=tuple(map(str, unmet)),
     )
 
 

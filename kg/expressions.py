@@ -15,6 +15,7 @@ from rdflib import BNode, Graph, Literal, Variable
 from rdflib.query import ResultRow
 from rdflib.term import Identifier, Node
 
+from kg.literal_functions import register
 from kg.parse_worker import key_of
 from kg.query_worker import term_of
 from kg.terms import TripleTerm, term_from_key, term_key
@@ -43,6 +44,7 @@ def holds(expression: str, values: Mapping[Node, Node]) -> bool:
 def _query(expression: str) -> Any:
     from rdflib.plugins.sparql import prepareQuery  # slow to import, and needed by few proofs
 
+    register()
     return prepareQuery(f"SELECT ({expression} AS ?result) {{}}")
 
 

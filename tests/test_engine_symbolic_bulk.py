@@ -201,6 +201,35 @@ def test_what_a_rule_with_a_variable_predicate_gave_is_not_taken_back() -> None:
     assert [judgement.status for judgement in found] == [Status.CONTRADICTED, Status.UNPROVEN]
 
 
+def test_what_was_asserted_later_or_by_data_blocks_is_not_taken_back() -> None:
+    rules = parse_rules(
+        PREFIXES
+        + """DATA { :polly :flies :sky }
+             RULE :free { ?x :flies :sky } WHERE { ?x a :Bird NOT { ?x :cage ?y } }
+             RULE :grounded { } WHERE { ?x a :Bird NOT { ?x :flies ?y } }"""
+    )
+    flock = ["tweety a Bird", "polly a Bird", "robin a Bird", "c a Cage", "coco cage c"]
+    closure = materialise(graph_of(*flock), rules, entailment="none").add([triple("robin flies sky")])
+    claims = [triple("tweety cage c"), triple("polly cage c"), triple("robin cage c")]
+    statuses = [judgement.status for judgement in check(closure, claims)]
+    assert statuses == [Status.CONTRADICTED, Status.UNPROVEN, Status.UNPROVEN]
+
+
+def test_what_was_counted_is_not_taken_back() -> None:
+    rules = parse_rules(
+        PREFIXES
+        + """RULE :free { ?x :flies ?y } WHERE { ?x a ?y . ?x :is :up NOT { ?x :cage ?z } }
+             RULE :count { ?x :flies ?n } WHERE { ?x :egg ?e SET(?n := COUNT(?e)) }
+             RULE :grounded { } WHERE { ?x a :Bird NOT { ?x :flies ?y } }"""
+    )
+    flock = ["tweety a Bird", "tweety is up", "polly a Bird", "polly is up", "polly egg e", "coco cage c"]
+    closure = materialise(graph_of(*flock), rules, entailment="none")
+    claims = [triple("tweety cage c"), triple("polly cage c")]
+    wanted = [by_definition(Case(list(graph_of(*flock).triples()), rules, []), claim) for claim in claims]
+    assert [(judgement.status, set(judgement.violations)) for judgement in check(closure, claims)] == wanted
+    assert [status for status, _ in wanted] == [Status.CONTRADICTED, Status.UNPROVEN]
+
+
 def test_a_not_that_the_schema_rests_on_is_closed_afresh() -> None:
     rules = parse_rules(PREFIXES + "RULE :sub { :A rdfs:subClassOf :B } WHERE { :x a :A NOT { :x :p :y } }")
     triples = ["x a A", "B disjointWith C", "z a A", "z q y"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import rdflib
 from rdflib import OWL, RDF, BNode, URIRef
 
-from engine.symbolic import builtin_rules, materialise, parse_rules, replay, ruleset_text
+from engine.symbolic import RuleSet, builtin_rules, materialise, parse_rules, replay, ruleset_text
 from engine.symbolic.closure import Closure
 from kg.errors import ConfigError, RuleError
 from kg.graph import KnowledgeGraph
+from kg.load import load_graph
 from kg.terms import Triple, local_name
 
 RL = "https://www.w3.org/TR/owl2-profiles/#"
@@ -119,8 +121,73 @@ OWL_CASES = {
         ":p rdfs:subPropertyOf :q .",
         ":D rdfs:subClassOf :C .",
     ),
+    "dt-eq": (':a :p 1 . :b :q "01"^^xsd:byte .', ':a :p "01"^^xsd:byte .'),
+    "dt-type2": (":C owl:someValuesFrom xsd:integer ; owl:onProperty :p . :a :p 1.0 . :b :p 1.5, 'x' .", ":a a :C ."),
     "scm-int": (":C owl:intersectionOf ( :D :E ) .", ":C rdfs:subClassOf :E ."),
     "scm-uni": (":C owl:unionOf ( :D :E ) .", ":E rdfs:subClassOf :C ."),
+}
+# Rules that say something of every term: in the complete rule set only.
+TRIVIAL_CASES = {
+    "eq-ref": (":a :p :b .", ":b owl:sameAs :b ."),
+    "prp-ap": (":a :p :b .", "owl:incompatibleWith a owl:AnnotationProperty ."),
+    "cls-thing": (":a :p :b .", "owl:Thing a owl:Class ."),
+    "cls-nothing1": (":a :p :b .", "owl:Nothing a owl:Class ."),
+    "dt-type1": (":a :p :b .", "xsd:dateTimeStamp a rdfs:Datatype ."),
+    "scm-cls": (":C a owl:Class .", ":C rdfs:subClassOf owl:Thing ."),
+    "scm-op": (":p a owl:ObjectProperty .", ":p owl:equivalentProperty :p ."),
+    "scm-dp": (":p a owl:DatatypeProperty .", ":p rdfs:subPropertyOf :p ."),
+}
+
+# Sound, and in no table.
+MORE_CASES = {
+    "different-symmetric": (":a owl:differentFrom :b .", ":b owl:differentFrom :a ."),
+    "different-values": (
+        ":p a owl:FunctionalProperty . :a :p :x . :b :p :y . :x owl:differentFrom :y .",
+        ":a owl:differentFrom :b .",
+    ),
+    "different-subjects": (
+        ":p a owl:InverseFunctionalProperty . :a :p :x . :b :p :y . :a owl:differentFrom :b .",
+        ":x owl:differentFrom :y .",
+    ),
+    "different-classes": (":C owl:disjointWith :D . :a a :C . :b a :D .", ":a owl:differentFrom :b ."),
+    "different-complements": (":C owl:complementOf :D . :a a :C . :b a :D .", ":a owl:differentFrom :b ."),
+    "different-objects": (":p owl:propertyDisjointWith :q . :a :p :b ; :q :c .", ":b owl:differentFrom :c ."),
+    "different-sources": (":p owl:propertyDisjointWith :q . :a :p :b . :c :q :b .", ":a owl:differentFrom :c ."),
+    "different-irreflexive": (":p a owl:IrreflexiveProperty . :a :p :b .", ":a owl:differentFrom :b ."),
+    "different-asymmetric": (":p a owl:AsymmetricProperty . :a :p :b .", ":a owl:differentFrom :b ."),
+    "reflexive": (":p a owl:ReflexiveProperty . :a :q :b .", ":b :p :b ."),
+    "disjoint-symmetric": (":C owl:disjointWith :D .", ":D owl:disjointWith :C ."),
+    "disjoint-complement": (":C owl:complementOf :D .", ":C owl:disjointWith :D ."),
+    "complement-symmetric": (":C owl:complementOf :D .", ":D owl:complementOf :C ."),
+    "disjoint-properties-symmetric": (":p owl:propertyDisjointWith :q .", ":q owl:propertyDisjointWith :p ."),
+    "disjoint-subclasses": (":C owl:disjointWith :D . :E rdfs:subClassOf :C .", ":E owl:disjointWith :D ."),
+    "inverse-symmetric": (":p owl:inverseOf :q .", ":q owl:inverseOf :p ."),
+    "inverse-functional": (
+        ":p owl:inverseOf :q . :p a owl:FunctionalProperty .",
+        ":q a owl:InverseFunctionalProperty .",
+    ),
+    "inverse-inverse-functional": (
+        ":p owl:inverseOf :q . :p a owl:InverseFunctionalProperty .",
+        ":q a owl:FunctionalProperty .",
+    ),
+    "inverse-transitive": (":p owl:inverseOf :q ; a owl:TransitiveProperty .", ":q a owl:TransitiveProperty ."),
+    "inverse-domain": (":p owl:inverseOf :q ; rdfs:domain :C .", ":q rdfs:range :C ."),
+    "inverse-range": (":p owl:inverseOf :q ; rdfs:range :C .", ":q rdfs:domain :C ."),
+    "symmetric-inverse": (":p a owl:SymmetricProperty .", ":p owl:inverseOf :p ."),
+    "inverse-itself": (":p owl:inverseOf :p .", ":p a owl:SymmetricProperty ."),
+    "functional-subproperty": (
+        ":p rdfs:subPropertyOf :q . :q a owl:FunctionalProperty .",
+        ":p a owl:FunctionalProperty .",
+    ),
+    "inverse-functional-subproperty": (
+        ":p rdfs:subPropertyOf :q . :q a owl:InverseFunctionalProperty .",
+        ":p a owl:InverseFunctionalProperty .",
+    ),
+    "same-properties": (":p a rdf:Property . :p owl:sameAs :q .", ":p owl:equivalentProperty :q ."),
+    "chain-transitive": (":p owl:propertyChainAxiom ( :p :p ) .", ":p a owl:TransitiveProperty ."),
+    "complement-superclass": (":C owl:disjointWith :D . :E owl:complementOf :D .", ":C rdfs:subClassOf :E ."),
+    "restriction": (":C owl:onProperty :p .", ":C a owl:Restriction ."),
+    "vocabulary": (":a :p :b .", "owl:Class rdfs:subClassOf rdfs:Class ."),
 }
 
 FALSE_CASES = {
@@ -142,8 +209,20 @@ FALSE_CASES = {
     "cls-maxqc2": ":C owl:maxQualifiedCardinality 0 ; owl:onProperty :p ; owl:onClass owl:Thing . :a a :C ; :p 1 .",
     "cax-dw": ":C owl:disjointWith :D . :a a :C, :D .",
     "cax-adc": "[] a owl:AllDisjointClasses ; owl:members ( :C :D :E ) . :a a :C, :E .",
+    "dt-diff-maxc": ":C owl:maxCardinality 1 ; owl:onProperty :p . :a a :C ; :p 1, 2 .",
+    "dt-diff-maxqc": (
+        ":C owl:maxQualifiedCardinality 1 ; owl:onProperty :p ; owl:onDataRange xsd:integer . "
+        ":a a :C ; :p 1, 2.0, 'x' ."
+    ),
+    "dt-not-type": ":p rdfs:range xsd:byte . :a :p 1, 128 .",
+    "dt-not-type-avf": ":C owl:allValuesFrom xsd:byte ; owl:onProperty :p . :a a :C ; :p 1, 'x' .",
+    "dt-not-type-lexical": ':a :p "one"^^xsd:integer, " 1"^^xsd:integer, 1 .',
     "dt-diff": ':p a owl:FunctionalProperty . :a :p 1, "01"^^xsd:integer, 2.5 .',
 }
+
+
+def iri(name: str) -> URIRef:
+    return URIRef(f"http://example/{name}")
 
 
 def read(turtle: str) -> rdflib.Graph:
@@ -152,10 +231,6 @@ def read(turtle: str) -> rdflib.Graph:
 
 def closed(turtle: str, *, entailment: str = "owl2rl") -> Closure:
     return materialise(KnowledgeGraph.from_rdflib(read(turtle)), entailment=entailment)
-
-
-def iri(name: str) -> URIRef:
-    return URIRef(f"http://example/{name}")
 
 
 @pytest.mark.parametrize("rule", RDFS_CASES)
@@ -181,6 +256,28 @@ def test_owl_rule(rule: str) -> None:
     assert closure.violations == ()
 
 
+@pytest.mark.parametrize("rule", TRIVIAL_CASES)
+def test_owl_rule_of_the_complete_rule_set(rule: str) -> None:
+    given, conclusion = TRIVIAL_CASES[rule]
+    (triple,) = read(conclusion)
+    closure = closed(given, entailment="owl2rl-full")
+    proof = closure.proof(triple)
+    assert proof.rule is not None
+    assert proof.rule.iri == URIRef(RL + rule)
+    assert replay(proof, closure.graph, closure.rules) >= 1
+    assert not closed(given).entails(triple)
+
+
+@pytest.mark.parametrize("rule", MORE_CASES)
+def test_rule_beyond_the_tables(rule: str) -> None:
+    given, conclusion = MORE_CASES[rule]
+    (triple,) = read(conclusion)
+    closure = closed(given, entailment="owl2rl-more")
+    assert closure.entails(triple)
+    assert replay(closure.proof(triple), closure.graph, closure.rules) >= 1
+    assert not closed(given, entailment="owl2rl-full").entails(triple)
+
+
 @pytest.mark.parametrize("rule", FALSE_CASES)
 def test_owl_constraint(rule: str) -> None:
     closure = closed(FALSE_CASES[rule])
@@ -192,12 +289,19 @@ def test_owl_constraint(rule: str) -> None:
 
 def test_every_built_in_rule_has_a_case_of_its_name() -> None:
     of_lists = {"eq-rep-p", "eq-diff2", "eq-diff3", "prp-spo2", "prp-adp", "prp-key", "cls-int1", "cls-int2", "cls-uni"}
-    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni"}
+    of_lists |= {"cls-oo", "cax-adc", "scm-int", "scm-uni", "dt-eq", "dt-not-type-lexical"}
     assert {rule.name for rule in builtin_rules("rdfs")} == set(RDFS_CASES)
     assert {rule.name for rule in builtin_rules("owl2rl")} == {*OWL_CASES, *FALSE_CASES} - of_lists
 
 
-@pytest.mark.parametrize("name", ["rdfs", "owl2rl"])
+def test_every_rule_of_the_complete_rule_sets_has_a_case_of_its_name() -> None:
+    tables = {rule.name for rule in builtin_rules("owl2rl")}
+    full = {rule.name for rule in builtin_rules("owl2rl-full")}
+    assert full - tables == set(TRIVIAL_CASES)
+    assert {rule.name for rule in builtin_rules("owl2rl-more")} - full == set(MORE_CASES)
+
+
+@pytest.mark.parametrize("name", ["rdfs", "owl2rl", "rdf", "rdfs-full", "owl2rl-full", "owl2rl-more"])
 def test_every_built_in_rule_says_what_it_does_and_where_it_is_from(name: str) -> None:
     rules = builtin_rules(name)
     assert [rule.name for rule in rules if not rule.comment or not rule.source] == []
@@ -219,6 +323,25 @@ def test_a_constraint_speaks_of_the_terms_it_met() -> None:
 
 def test_rdfs_reads_no_owl_axiom() -> None:
     assert len(closed(OWL_CASES["prp-symp"][0], entailment="rdfs").graph.inferred) == 0
+
+
+LUBM = Path(__file__).parents[2] / "shared" / "data" / "lubm"
+
+
+@pytest.mark.skipif(not LUBM.is_dir(), reason="the LUBM data are not beside the repository")
+def test_the_schema_is_closed_before_the_data_lubm_1_has_547_employees_by_scm_svf1() -> None:
+    graph = load_graph([LUBM / "lubm1.nt.gz", LUBM / "univ-bench.nt"])
+    employee = URIRef("http://swat.cse.lehigh.edu/onto/univ-bench.owl#Employee")
+
+    def employees(rules: RuleSet) -> int:
+        return len(
+            list(materialise(graph, rules, entailment="none").graph.triples(predicate=RDF.type, object=employee))
+        )
+
+    whole = materialise(graph)
+    of_employee = len(list(whole.graph.triples(predicate=RDF.type, object=employee)))
+    without = RuleSet(tuple(rule for rule in whole.rules.rules if rule.name != "scm-svf1"))
+    assert of_employee - employees(without) == 547
 
 
 # Lists ----------------------------------------------------------------------------------------------------------------

@@ -14,13 +14,23 @@ from rdflib import Variable
 
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import wild_values
-from engine.symbolic.join import Bindings, CompiledAtom, Slice, assign, keep_if, without_match
+from engine.symbolic.join import (
+    PIECE,
+    SMALL_PIECE,
+    Bindings,
+    CompiledAtom,
+    Slice,
+    assign,
+    in_pieces,
+    keep_if,
+    without_match,
+)
 from engine.symbolic.relation import Key
 from engine.symbolic.rules import Filter
 from engine.symbolic.triple_terms import TripleMatch
 from kg.dictionary import IRI, LITERAL
 
-__all__ = ["HeadRows", "early_filters", "expand_atom", "finish_body", "head_rows"]
+__all__ = ["HeadRows", "early_filters", "expand_atom", "finish_body", "head_rows", "pieces"]
 
 Array = NDArray[np.int64]
 
@@ -40,6 +50,14 @@ def early_filters(rule: CompiledRule) -> tuple[Filter, ...]:
     The matches of triple terms always can, because they bind variables.
     """
     return tuple(f for f in rule.filters if isinstance(f, TripleMatch)) if rule.assignments else rule.filters
+
+
+def pieces(rule: CompiledRule, bindings: Bindings) -> Iterator[Bindings]:
+    """The substitutions of a body: all together, or in pieces where a budget must be able to stop new terms."""
+    if rule.rule.runs_once:
+        yield from in_pieces(bindings, SMALL_PIECE if rule.fresh else PIECE)
+    else:
+        yield bindings
 
 
 def finish_body(
@@ -62,7 +80,7 @@ def finish_body(
         grouped: whether the substitutions of a rule with aggregates are put together in the end.
     """
     for assignment in rule.assignments:
-        bindings = assign(bindings, assignment, program.dictionary, program.memo)
+        bindings = assign(bindings, assignment, program.dictionary, program.memo, stop)
     for condition in rule.filters if rule.assignments else ():
         if isinstance(condition, TripleMatch):
             continue

@@ -17,7 +17,9 @@ from rdflib import XSD, BNode, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.arithmetic import cast, castable, literal_of
-from engine.symbolic.functions import FUNCTIONS, effective_boolean, text_of, triple_of
+from engine.symbolic.functions import FUNCTIONS as SPARQL_FUNCTIONS
+from engine.symbolic.functions import effective_boolean, text_of, triple_of
+from engine.symbolic.literal_filters import LITERAL_FUNCTIONS
 from engine.symbolic.patterns import compile_pattern
 from engine.symbolic.rules import Call, Constant, Expression, Filter, Rule, TripleTerm, VariableRef
 from engine.symbolic.values import ExpressionError, equal
@@ -26,6 +28,9 @@ from kg.errors import UnsupportedRuleError
 __all__ = ["FUNCTIONS", "ExpressionError", "check_functions", "effective_boolean", "evaluate", "holds"]
 
 Values = Mapping[Variable, Node]
+
+FUNCTIONS = {**SPARQL_FUNCTIONS, **LITERAL_FUNCTIONS}
+"""SPARQL's functions by name, and those on literals of the built-in rules by IRI."""
 
 
 def holds(expression: Expression, values: Values) -> bool:

@@ -233,10 +233,19 @@ class _Checker:
         keys, number = self._keys(ids)
         schema = np.array([self.program.is_schema(key) for key in keys])
         fit = self._extend([key for key, changes in zip(keys, schema, strict=True) if not changes])
-        self._continue(ids, np.flatnonzero(np.array([key in fit for key in keys])[number]), batch)
+        together = np.array([key in fit for key in keys])[number] & ~self._bring_rules(ids)
+        self._continue(ids, np.flatnonzero(together), batch)
         for at in batch.open.tolist():
             self._alone(ids, at, batch)
         return batch
+
+    def _bring_rules(self, ids: Array) -> NDArray[np.bool_]:
+        """Whether each claim has a literal for which rules are made, as they are when a graph is closed afresh."""
+        found = self.dictionary.kinds[ids[:, 2]] == LITERAL
+        for literal in set(ids[found, 2].tolist()):
+            if not self.closure.brings_rules(self.dictionary.term(literal)):
+                found[ids[:, 2] == literal] = False
+        return np.asarray(found)
 
     def _keys(self, ids: Array) -> tuple[list[Key], Array]:
         """The relations that triples belong to, and for each triple the number of its relation."""

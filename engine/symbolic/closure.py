@@ -168,6 +168,14 @@ class Closure:
         found[[id for term in terms if (id := dictionary.find(term)) is not None]] = True
         return found
 
+    def brings_rules(self, term: Node) -> bool:
+        """Whether a triple with a term as object is a reason for new rules: a literal, ill typed or equal to others."""
+        from engine.symbolic.rulesets.literals import LiteralIndex
+
+        if not isinstance(term, Literal) or not self.entailment.startswith("owl2rl"):
+            return False
+        return LiteralIndex.of(self.graph.dictionary).brings_rules(term)
+
     def violations_not_in(self, other: Closure) -> tuple[Violation, ...]:
         """The violations that another closure of the same rules does not have."""
         pairs = zip(self._broken, self.violations, strict=True)
@@ -340,11 +348,12 @@ def axiom_reader(store: Store, dictionary: Dictionary, *, entailment: str) -> Ca
     """Reads the list-valued axioms of a store as rules, where the entailment has such rules."""
 
     def read() -> Sequence[Rule]:
+        from engine.symbolic.rulesets.literals import literal_rules
         from engine.symbolic.rulesets.owl import axiom_rules
 
-        return axiom_rules(store, dictionary)
+        return [*axiom_rules(store, dictionary), *literal_rules(store, dictionary)]
 
-    return read if entailment == "owl2rl" else tuple
+    return read if entailment.startswith("owl2rl") else tuple
 
 
 def _fill(store: Store, graph: KnowledgeGraph, *, step: int, data: bool | None) -> None:

@@ -38,6 +38,7 @@ SCHEMA_PREDICATES = frozenset(
         *(OWL.equivalentClass, OWL.equivalentProperty, OWL.inverseOf, OWL.disjointWith, OWL.propertyDisjointWith),
         *(OWL.complementOf, OWL.onProperty, OWL.someValuesFrom, OWL.allValuesFrom, OWL.hasValue, OWL.hasSelf),
         *(OWL.maxCardinality, OWL.maxQualifiedCardinality, OWL.onClass, OWL.propertyChainAxiom, OWL.hasKey),
+        OWL.onDataRange,
         *(OWL.intersectionOf, OWL.unionOf, OWL.oneOf, OWL.members, OWL.distinctMembers, OWL.disjointUnionOf),
         *(OWL.sourceIndividual, OWL.assertionProperty, OWL.targetIndividual, OWL.targetValue),
     )

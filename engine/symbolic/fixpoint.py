@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows
+from engine.symbolic.application import early_filters, expand_atom, finish_body, head_rows, pieces
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import Term, head_key
-from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate, in_pieces
+from engine.symbolic.join import Bindings, CompiledAtom, Slice, evaluate
 from engine.symbolic.relation import DATA_STEP, Key, Relation, Store
 from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
@@ -347,7 +347,7 @@ class Fixpoint:
                 limit=limit,
                 stop=stop,
             )
-            for piece in in_pieces(bindings) if rule.rule.runs_once else (bindings,):
+            for piece in pieces(rule, bindings):
                 self.spending.tick()
                 yield finish_body(
                     rule, piece, self.negation_slices, self.store.keys, self.program, limit=limit, stop=stop

@@ -129,6 +129,9 @@ class _Edit:
             raise _AfreshError("the closure was incomplete")
         if any(map(self.program.is_schema, keys)):
             raise _AfreshError("a schema triple is changed")
+        objects = {int(ids[2]) for ids in [*self.added, *self.removed]}
+        if any(self.closure.brings_rules(self.dictionary.term(id)) for id in objects):
+            raise _AfreshError("a literal that is ill typed, or equal to another, is changed")
         if len(self.removed) and before.renamed:
             raise _AfreshError("a predicate or class is the same as another")
         if keys & before.takes_complete():

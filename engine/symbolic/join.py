@@ -40,8 +40,11 @@ __all__ = [
 Array = NDArray[np.int64]
 _VOLATILE = re.compile(r"\b(NOW|UUID|STRUUID|BNODE)\(")
 _ID = np.int64(0xFFFFFFFF)
-PIECE = 1 << 16
-"""Substitutions whose expressions are evaluated between two looks at the budget: well under a second."""
+PIECE = 1 << 20
+"""Substitutions whose distinct values are looked for together: some 100 MB, and few repeats across pieces."""
+SMALL_PIECE = 1 << 14
+"""Substitutions for which new blank nodes are made between two looks at the budget: well under a second."""
+_OFTEN = 1 << 10  # expressions evaluated between two looks at the budget
 
 
 class CompiledAtom(NamedTuple):
@@ -327,7 +330,7 @@ def distinct_rows(bindings: Bindings, variables: Sequence[Variable]) -> tuple[li
 
 
 def in_pieces(bindings: Bindings, size: int = PIECE) -> Iterator[Bindings]:
-    """The substitutions so many at a time; by default so many that a piece is soon worked through, in Python too."""
+    """The substitutions so many at a time."""
     if bindings.size <= size:
         yield bindings
         return
@@ -339,23 +342,38 @@ def keep_if(
     bindings: Bindings, condition: Filter, dictionary: Dictionary, stop: Callable[[], None] | None = None
 ) -> Bindings:
     """The substitutions for which the filter's expression is true; it is evaluated once per distinct value tuple."""
+    from engine.symbolic.literal_filters import on_column
+
     quick = _compare(bindings, condition, dictionary)
+    if quick is None:
+        quick = on_column(condition.expression, bindings.columns, dictionary)
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
     kept = []
     for piece in in_pieces(bindings):
         if stop is not None:
             stop()
-        kept.append(_keep_if(piece, condition, dictionary))
+        kept.append(_keep_if(piece, condition, dictionary, stop))
     return _concatenate(kept)
 
 
-def _keep_if(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> Bindings:
+def _watched(tuples: Sequence[tuple[int, ...]], stop: Callable[[], None] | None) -> Iterator[tuple[int, ...]]:
+    """The value tuples one by one, with `stop` called now and then."""
+    for at, ids in enumerate(tuples):
+        if stop is not None and not at % _OFTEN:
+            stop()
+        yield ids
+
+
+def _keep_if(
+    bindings: Bindings, condition: Filter, dictionary: Dictionary, stop: Callable[[], None] | None
+) -> Bindings:
     from engine.symbolic.builtins import holds
 
     variables = [v for v in condition.variables if v in bindings.columns]
     tuples, numbers = distinct_rows(bindings, variables)
-    true = np.array([holds(condition.expression, _terms(variables, ids, dictionary)) for ids in tuples], dtype=bool)
+    held = [holds(condition.expression, _terms(variables, ids, dictionary)) for ids in _watched(tuples, stop)]
+    true = np.array(held, dtype=bool)
     return bindings.take(np.flatnonzero(true[numbers])) if len(tuples) else bindings
 
 
@@ -390,7 +408,13 @@ def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary)
 Memo = dict[tuple[Assignment, tuple[int, ...]], int]
 
 
-def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, memo: Memo) -> Bindings:
+def assign(
+    bindings: Bindings,
+    assignment: Assignment,
+    dictionary: Dictionary,
+    memo: Memo,
+    stop: Callable[[], None] | None = None,
+) -> Bindings:
     """The substitutions with `SET(?v := expression)` applied; where the expression is an error, none.
 
     A value that changes from call to call is kept in `memo`, so that a proof finds the same one again.
@@ -404,7 +428,7 @@ def assign(bindings: Bindings, assignment: Assignment, dictionary: Dictionary, m
     tuples, numbers = distinct_rows(bindings, variables)
     values = np.full(len(tuples), -1, dtype=np.int64)
     volatile = _VOLATILE.search(str(assignment.expression)) is not None
-    for at, ids in enumerate(tuples):
+    for at, ids in enumerate(_watched(tuples, stop)):
         try:
             value = memo.get((assignment, ids)) if volatile else None
             if value is None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.draft import head_key
 from engine.symbolic.join import CompiledNegation
-from engine.symbolic.relation import ASSERTED, Key, Store
+from engine.symbolic.relation import Key, Store
 
 __all__ = ["Revision", "resting_on"]
 
@@ -31,9 +33,11 @@ class Revision:
             if key not in keys:
                 self.store.relations[key] = relation
                 continue
-            end = relation.size_before(1)
-            self.left_out += relation.size - end
-            self.store.add(key[0], relation.s[:end], relation.o[:end], rule=ASSERTED, step=0)
+            kept = np.ones(relation.size, dtype=bool)
+            kept[relation.inferred] = False
+            self.left_out += relation.size - int(kept.sum())
+            if kept.any():
+                self.store.relations[key] = relation.keep(kept)
 
     def starts_over(self, rule: CompiledRule) -> bool:
         """Whether a rule may have given rows that were left out, or a constraint has a NOT that reads such rows.
@@ -55,7 +59,8 @@ class Revision:
 def resting_on(rules: Iterable[CompiledRule], program: Program) -> frozenset[Key] | None:
     """The relations that some rules add to, or other rules by what these gave.
 
-    None where it may be any relation, one of the schema, or owl:sameAs: then the rules themselves may be others.
+    None where it may be any relation, one of the schema, or owl:sameAs, as then the rules themselves may be others; and
+    where rules with aggregates may add to one of them, as worlds do not count.
     """
     found: set[Key] = set()
     ready = list(rules)
@@ -70,7 +75,8 @@ def resting_on(rules: Iterable[CompiledRule], program: Program) -> frozenset[Key
         ready = [rule for rule in waiting if _rests_on(rule, found)]
         chosen = set(ready)
         waiting = [rule for rule in waiting if rule not in chosen]
-    return frozenset(found)
+    counted = [head_key(head, program.type_id) for rule in program.rules if rule.grouping for head in rule.head]
+    return None if any(key is None or key in found for key in counted) else frozenset(found)
 
 
 def _rests_on(rule: CompiledRule, keys: set[Key]) -> bool:

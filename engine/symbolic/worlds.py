@@ -18,21 +18,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.symbolic.application import HeadRows, early_filters, expand_atom, finish_body, head_rows
+from engine.symbolic.application import HeadRows, early_filters, expand_atom, finish_body, head_rows, pieces
 from engine.symbolic.clashes import Clashes
 from engine.symbolic.compile import CompiledRule, Program
 from engine.symbolic.constraints import Match
 from engine.symbolic.fixpoint import Budget, Exhausted, Spending, next_round, readers_of
-from engine.symbolic.join import (
-    Bindings,
-    CompiledAtom,
-    CompiledNegation,
-    Slice,
-    bind_wild,
-    evaluate,
-    in_pieces,
-    without_match,
-)
+from engine.symbolic.join import Bindings, CompiledAtom, CompiledNegation, Slice, bind_wild, evaluate, without_match
 from engine.symbolic.relation import ASSERTED, Key, Relation, Store
 from engine.symbolic.revision import Revision
 from engine.symbolic.triple_terms import TripleMatch
@@ -222,7 +213,7 @@ class Worlds:
                 limit=limit,
                 stop=stop,
             )
-            for piece in in_pieces(bindings) if rule.rule.runs_once else (bindings,):
+            for piece in pieces(rule, bindings):
                 self._spending.tick()
                 yield finish_body(rule, piece, self._any, self._keys, self.program, limit=limit, stop=stop)
         except MemoryError as error:

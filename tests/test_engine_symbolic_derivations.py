@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from rdflib import OWL, RDF, RDFS, URIRef
 
-from engine.symbolic import Budget, Closure, Proof, materialise, parse_rules, replay
+from engine.symbolic import Budget, Closure, Proof, materialise, parse_rules, replay, weigh, weigh_all
 from engine.symbolic.derivations import Target, derivations_of
 from engine.symbolic.ranked import proofs_of, shortest_proof
 from kg.errors import BudgetError, NotEntailedError
@@ -20,7 +20,7 @@ from tests.naive import naive_closure
 from tests.rule_programs import Case, cases
 
 EX = "https://example.org/"
-PREFIXES = f"PREFIX : <{EX}> PREFIX sh: <http://www.w3.org/ns/shacl#>\n"
+PREFIXES = f"PREFIX : <{EX}> PREFIX noesis: <urn:noesis:> PREFIX sh: <http://www.w3.org/ns/shacl#>\n"
 QUICK = settings(max_examples=50, derandomize=True, deadline=None)
 
 
@@ -172,3 +172,44 @@ def test_a_violation_has_a_proof_for_each_way_to_break_the_constraint() -> None:
         replay(proof, closure.graph, closure.rules)
     with pytest.raises(NotEntailedError):
         closed(TWO_WAYS, "a boss b").proofs(violation)
+
+
+def test_an_aggregate_is_proved_by_the_whole_of_its_group() -> None:
+    rules = """RULE :n { ?x :friends ?n } WHERE { ?x :knows ?y SET(?n := COUNT(?y)) }
+               RULE :k { ?x :knows ?y } WHERE { ?x :met ?y } RULE :k2 { ?x :knows ?y } WHERE { ?x :saw ?y }
+               DATA { :n noesis:weight 0.5 }"""
+    closure = closed(rules, "a met b", "a saw b", "a met c", "b met c")
+    (counted,) = closure.graph.triples(URIRef(EX + "a"), URIRef(EX + "friends"))
+    proofs = list(closure.proofs(counted))
+    assert [len(proof.premises) for proof in proofs] == [2, 2]
+    for proof in proofs:
+        replay(proof, closure.graph, closure.rules)
+    weights = {triple("a met b"): 0.25, triple("a saw b"): 0.75, triple("a met c"): 0.5}
+    assert weigh(closure, [counted], weights=weights)[0].value == pytest.approx(0.5 * 0.75 * 0.5)
+    assert weigh_all(closure, weights=weights)[counted] == pytest.approx(0.5 * 0.75 * 0.5)
+
+
+def test_triple_terms_in_heads_and_bodies_are_proved() -> None:
+    rules = """RULE :say { ?x :says <<( ?y :likes ?z )>> } WHERE { ?x :knows ?y . ?y :likes ?z }
+               RULE :believe { ?y :likedBy ?x } WHERE { ?x :says <<( ?y :likes ?z )>> }"""
+    closure = closed(rules, "a knows b", "b likes c", "b likes d")
+    proofs = list(closure.proofs(triple("b likedBy a")))
+    assert [as_written(proof).applications for proof in proofs] == [2, 2]
+    assert {leaf for proof in proofs for leaf in proof.leaves()} == set(
+        map(triple, ("a knows b", "b likes c", "b likes d"))
+    )
+    for proof in proofs:
+        replay(proof, closure.graph, closure.rules)
+    assert (
+        weigh_all(closure, weights={triple("b likes c"): 0.5, triple("b likes d"): 0.25})[triple("b likedBy a")] == 0.5
+    )
+
+
+def test_where_data_is_proved_from_the_graph_alone() -> None:
+    rules = """RULE :seen { ?x :seen ?y } WHERE DATA { ?x :p ?y } RULE :q { ?x :p ?y } WHERE { ?x :q ?y }
+               DATA { :c :p :d }"""
+    closure = closed(rules, "a p b", "a q b", "e q f")
+    (proof,) = closure.proofs(triple("a seen b"))
+    assert as_written(proof).applications == 1
+    assert len(list(closure.proofs(triple("a p b")))) == 2
+    assert weigh_all(closure, weights={triple("a p b"): 0.5})[triple("a seen b")] == 0.5

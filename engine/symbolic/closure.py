@@ -33,7 +33,7 @@ from kg.graph import KnowledgeGraph
 from kg.terms import Triple, TripleTerm, term_key
 
 if TYPE_CHECKING:
-    from engine.symbolic.derivations import Backward
+    from engine.symbolic.backward import Backward
     from engine.symbolic.ranked import Proofs
 
 __all__ = ["Change", "Closure", "Statistics", "axiom_reader", "close", "materialise", "violations_of"]
@@ -223,7 +223,7 @@ class Closure:
     @cached_property
     def backward(self) -> Backward:
         """The rules as they run from conclusions to bodies."""
-        from engine.symbolic.derivations import Backward
+        from engine.symbolic.backward import Backward
 
         return Backward(self)
 

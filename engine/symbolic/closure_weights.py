@@ -21,6 +21,7 @@ from engine.symbolic.closure import Closure
 from engine.symbolic.compile import CompiledRule
 from engine.symbolic.draft import Term
 from engine.symbolic.join import Bindings
+from engine.symbolic.justify import Ids
 from engine.symbolic.relation import Key, Store
 from engine.symbolic.semiring import MAX_PRODUCT
 from engine.symbolic.weights import RuleWeights, Weights
@@ -87,6 +88,7 @@ def weigh_all(
         batches = [batch for rule in closure.backward.rules for batch in _batches(closure, rule, places, scale)]
     except MemoryError as stop:
         raise BudgetError(f"Expected rules with fewer instances (got {stop}); use weigh for some triples") from stop
+    leaf = np.append(leaf, 1.0)
     value, rounds, grew = leaf.copy(), 0, True
     for batch in batches:
         if batch.data:
@@ -95,7 +97,7 @@ def weigh_all(
         rounds, grew = rounds + 1, False
         for batch in batches:
             grew |= not batch.data and batch.improve(value, value)
-    return ClosureWeights(s, p, o, value, rounds, places, closure)
+    return ClosureWeights(s, p, o, value[:-1], rounds, places, closure)
 
 
 class _Places:
@@ -163,18 +165,24 @@ class _Batch:
 def _batches(closure: Closure, rule: CompiledRule, places: _Places, scale: Weights[float]) -> Iterator[_Batch]:
     """The instances of a rule, for each of its head atoms."""
     backward = closure.backward
-    table = backward.matches(rule, Bindings.unit(rule.constants), chains=rule.closes is not None)
+    if rule.grouping is None:
+        table = backward.matches(rule, Bindings.unit(rule.constants), chains=rule.closes is not None)
+        table = with_fresh(rule, table, closure.state.program) if table.size else table
+    else:
+        table, groups = backward.groups(rule)
     if not table.size:
         return
-    table = with_fresh(rule, table, closure.state.program)
 
     def column(term: Term) -> Array:
         if isinstance(term, Variable) and term in table.columns:
             return table.columns[term]
         return np.full(table.size, rule.values[term] if isinstance(term, Variable) else term, dtype=np.int64)
 
-    premises = [_rows(places, *map(column, atom)) for atom in backward.template(rule)]
-    matrix = np.array(premises, dtype=np.int64).reshape(len(premises), table.size)
+    if rule.grouping is None:
+        premises = [_rows(places, *map(column, atom)) for atom in backward.template(rule)]
+        matrix = np.array(premises, dtype=np.int64).reshape(len(premises), table.size)
+    else:
+        matrix = _ragged(places, groups)
     for head in rule.head:
         conclusions = _rows(places, *map(column, head))
         kept = np.flatnonzero(conclusions >= 0)
@@ -184,6 +192,16 @@ def _batches(closure: Closure, rule: CompiledRule, places: _Places, scale: Weigh
             starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
             weight = scale.rule(rule.rule)
             yield _Batch(ordered[starts], starts, matrix[:, order], weight, rule.rule.data)
+
+
+def _ragged(places: _Places, groups: Sequence[tuple[Ids, ...]]) -> Array:
+    """The places of the premises of each group; -1, the place of the weight 1, where a group has fewer."""
+    matrix = np.full((max(map(len, groups)), len(groups)), -1, dtype=np.int64)
+    for at, premises in enumerate(groups):
+        if premises:
+            s, p, o = np.array(premises, dtype=np.int64).T
+            matrix[: len(premises), at] = _rows(places, s, p, o)
+    return matrix
 
 
 def _rows(places: _Places, s: Array, p: Array, o: Array) -> Array:

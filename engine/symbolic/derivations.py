@@ -10,24 +10,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from rdflib import BNode, Variable
 from rdflib.term import Node
 
-from engine.symbolic.application import early_filters, finish_body, fresh_names
-from engine.symbolic.chains import Chains, step_of, triple_of
-from engine.symbolic.compile import CompiledRule
+from engine.symbolic.backward import MOST, Backward, Justification
+from engine.symbolic.chains import triple_of
 from engine.symbolic.constraints import Violation
-from engine.symbolic.draft import BODY_MARK, Head, Term, head_key
 from engine.symbolic.fixpoint import Budget
-from engine.symbolic.join import Bindings, Slice, evaluate
 from engine.symbolic.justify import Ids
 from engine.symbolic.relation import Key
 from engine.symbolic.stratify import components
@@ -36,47 +29,16 @@ from kg.errors import NotEntailedError
 if TYPE_CHECKING:
     from engine.symbolic.closure import Closure
 
-__all__ = ["ANCESTORS", "Backward", "Derivations", "Justification", "Path", "Target", "derivations_of"]
+__all__ = ["ANCESTORS", "Derivations", "Justification", "Path", "Target", "derivations_of"]
 
-Array = NDArray[np.int64]
 Target = Sequence[Node] | Violation
 """What can be proved: a triple of the closure, or a violation."""
 
 Path = frozenset[Ids]
 """Nodes above a node on the way from a conclusion down to it."""
 
-ANCESTORS = Budget(triples=200_000, substitutions=1_000_000)
+ANCESTORS = Budget(triples=200_000, substitutions=MOST)
 """The default limits: ancestors, and rule instances that conclude them (about a gigabyte)."""
-
-_ROW = Variable("-at")  # no variable of a rule can have this name
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Justification:
-    """One rule application: a rule, a substitution, and the triples of its body.
-
-    Args:
-        conclusion: ids of the triple; those of a violation start with -1. A step of a chain has the complement of the
-            predicate (`chains.triple_of` gives its triple).
-        premises: the body atoms in the order written, then the schema triples the rule was made from.
-        table: substitutions of the rule. row: the one of this application.
-    """
-
-    conclusion: Ids
-    rule: CompiledRule
-    premises: tuple[Ids, ...]
-    table: Bindings
-    row: int
-
-    @property
-    def values(self) -> dict[Variable, int]:
-        """The substitution over ids, without what compilation put for variables (`rule.values`)."""
-        return self.table.substitution(self.row)
-
-    @property
-    def reads_asserted(self) -> bool:
-        """Whether its premises count as asserted triples alone (`WHERE DATA`)."""
-        return self.rule.rule.data
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,178 +107,6 @@ def derivations_of(
             ids = closure.graph.encode(target)
             nodes.append(ids if ids is not None and closure.prover.holds(ids) else None)
     return search.run(nodes, closure)
-
-
-class Backward:
-    """The rules of a closure, to be run from conclusions to bodies."""
-
-    def __init__(self, closure: Closure) -> None:
-        state = closure.state
-        self.program, self.store = state.program, state.store
-        self._negated, self._asserted = state.negation_slices, closure.graph.asserted
-        self.rules, self.constraints = state.program.every_way(state.store)
-        self._by_key: dict[Key, list[tuple[CompiledRule, Head]]] = defaultdict(list)
-        self._wild: list[tuple[CompiledRule, Head]] = []
-        for rule in self.rules:
-            for head in rule.head:
-                key = head_key(head, self.program.type_id)
-                (self._wild if key is None else self._by_key[key]).append((rule, head))
-        self._templates: dict[int, tuple[tuple[Term, Term, Term], ...]] = {}
-        self._chains = Chains(
-            self._asserted,
-            self.program,
-            lambda key: dict.fromkeys(rule for rule, _ in self._heads(key)),
-            lambda rule, table: self.matches(rule, table),
-        )
-
-    def _heads(self, key: Key) -> list[tuple[CompiledRule, Head]]:
-        """The rules, each with the head atom, that may conclude a triple of a relation."""
-        return [*self._by_key.get(key, ()), *self._wild]
-
-    def justify(
-        self, key: Key, nodes: Sequence[Ids], *, limit: int | None, chains: bool = False
-    ) -> Iterator[Justification]:
-        """Every justification of some triples of one relation.
-
-        Args:
-            nodes: the triples, or all of them as steps. chains: see `derivations_of`.
-
-        Raises:
-            MemoryError: a join would give more than `limit` substitutions.
-        """
-        ids = np.array([triple_of(node) for node in nodes], dtype=np.int64)
-        seen: set[tuple[Ids, int, tuple[Ids, ...]]] = set()  # two head atoms of one rule may be the same triple
-        for rule, head in self._heads(key):
-            closes = chains and rule.closes is not None
-            table = None if closes and nodes[0][1] < 0 else self._unify(rule, head, ids)
-            if table is None:
-                continue
-            found = self.matches(rule, table, limit=limit, chains=closes)
-            rows = [nodes[row] for row in found.columns[_ROW].tolist()]
-            for each in self._applications(rule, found, rows, chains=closes):
-                mark = (each.conclusion, rule.number, each.premises)
-                if len(rule.head) == 1 or mark not in seen:
-                    seen.add(mark)
-                    yield each
-
-    def violation(self, violation: Violation, node: Ids) -> list[Justification]:
-        """Every way a constraint's body matches under the substitution of a violation."""
-        found: list[Justification] = []
-        dictionary = self.program.dictionary
-        wanted = {v: id for v, term in violation.substitution.items() if (id := dictionary.find(term)) is not None}
-        for rule in self.constraints:
-            if rule.rule != violation.constraint or any(rule.values.get(v, id) != id for v, id in wanted.items()):
-                continue
-            free = {v: id for v, id in wanted.items() if v not in rule.values}
-            table = self.matches(rule, Bindings.unit({**rule.constants, **free}), limit=None)
-            found += self._applications(rule, table, [node] * table.size)
-        return found
-
-    def _unify(self, rule: CompiledRule, head: Head, ids: Array) -> Bindings | None:
-        """The substitutions under which a head atom is one of the triples, with the number of that triple."""
-        keep = np.ones(len(ids), dtype=bool)
-        columns: dict[Variable, Array] = {_ROW: np.arange(len(ids))}
-
-        def put(variable: Variable, column: Array) -> None:
-            keep[:] &= columns.setdefault(variable, column) == column
-
-        for term, column in zip(head, ids.T, strict=True):
-            if not isinstance(term, Variable):
-                keep &= column == term
-            elif term in rule.fresh:
-                made, *values = self._made_for(rule, term, column)
-                keep &= made == 1
-                for variable, value in zip(fresh_names(rule), values, strict=True):
-                    put(variable, value)
-            else:
-                put(term, column)
-        for variable, id in rule.values.items():
-            if variable in columns:
-                keep &= columns[variable] == id
-        rows = np.flatnonzero(keep)
-        if not len(rows):
-            return None
-        columns.update({v: np.full(len(ids), id, dtype=np.int64) for v, id in rule.constants.items()})
-        return Bindings(columns, len(ids)).take(rows)
-
-    def _made_for(self, rule: CompiledRule, blank: Variable, ids: Array) -> Array:
-        """First row: 1 where the rule made the blank node, else 0; then the values it was made for."""
-        names, program = fresh_names(rule), self.program
-        found = np.zeros((1 + len(names), len(ids)), dtype=np.int64)
-        for at, id in enumerate(ids.tolist()):
-            row = program.made.get(id, ())
-            same = len(row) == len(names) and program.blank_key(rule, blank, row) == program.dictionary.key(id)
-            if same:
-                found[:, at] = (1, *row)
-        return found
-
-    def matches(
-        self,
-        rule: CompiledRule,
-        table: Bindings,
-        *,
-        limit: int | None = ANCESTORS.substitutions,
-        chains: bool = False,
-    ) -> Bindings:
-        """The matches of a rule's body in the closure that agree with some values; with `chains` its first one a step.
-
-        Raises:
-            MemoryError: a join would give more than `limit` substitutions.
-        """
-        first = Chains.first(rule, self.template(rule))[0] if chains else None
-
-        def rows(i: int) -> Sequence[Slice]:
-            key = rule.body[i].key
-            relation = None if key is None else self.store.get(key)
-            if relation is None or key is None:
-                return ()
-            return (self._chains.steps(key) if i == first else Slice(relation, 0, relation.size),)
-
-        bindings = evaluate(
-            rule.body, rows, table, filters=early_filters(rule), dictionary=self.program.dictionary, limit=limit
-        )
-        return finish_body(rule, bindings, self._negated, self.store.keys, self.program)
-
-    def _applications(
-        self, rule: CompiledRule, table: Bindings, nodes: Sequence[Ids], *, chains: bool = False
-    ) -> Iterator[Justification]:
-        """One justification for each substitution, but for those that are their own premise."""
-
-        def column(term: Term) -> Iterable[int]:
-            if not isinstance(term, Variable):
-                return repeat(term, table.size)
-            at = table.columns.get(term)
-            return repeat(rule.values[term], table.size) if at is None else at.tolist()
-
-        template = self.template(rule)
-        first = Chains.first(rule, template)[1] if chains else None
-        atoms = [zip(*map(column, atom), strict=True) for atom in template]
-        rows = zip(*atoms, strict=True) if atoms else repeat((), table.size)
-        for row, (node, premises) in enumerate(zip(nodes, rows, strict=True)):
-            if triple_of(node) in premises:
-                continue
-            if rule.rule.data and not all(self._asserted.contains(*premise) for premise in premises):
-                continue
-            if first is not None:
-                premises = tuple(step_of(p) if at == first else p for at, p in enumerate(premises))
-            yield Justification(node, rule, premises, table, row)
-
-    def template(self, rule: CompiledRule) -> tuple[tuple[Term, Term, Term], ...]:
-        """The premises of a rule, ids and variables."""
-        found = self._templates.get(id(rule))
-        if found is None:
-            dictionary, written = self.program.dictionary, rule.rule
-
-            def term(node: Node) -> Term:
-                if isinstance(node, Variable):
-                    return node
-                blank = isinstance(node, BNode) and node not in written.own_terms
-                return Variable(f"{BODY_MARK}{node}") if blank else dictionary.id(node)
-
-            atoms = [tuple(map(term, atom.terms)) for atom in written.body_atoms]
-            axioms = [tuple(map(dictionary.id, triple)) for triple in written.axioms]
-            found = self._templates[id(rule)] = tuple((s, p, o) for s, p, o in (*atoms, *axioms))
-        return found
 
 
 class _Search:

@@ -102,18 +102,21 @@ class Columns:
     def objects(self, subject: int, predicate: int) -> Ids:
         """Objects of the triples with this subject and predicate, ascending."""
         s, o = self.pairs(predicate)
-        return o[np.searchsorted(s, subject, "left") : np.searchsorted(s, subject, "right")]
+        wanted = np.int32(subject)
+        return o[np.searchsorted(s, wanted, "left") : np.searchsorted(s, wanted, "right")]
 
     def subjects(self, predicate: int, object: int) -> Ids:
         """Subjects of the triples with this predicate and object, ascending."""
         s, o = self.pairs_by_object(predicate)
-        return s[np.searchsorted(o, object, "left") : np.searchsorted(o, object, "right")]
+        wanted = np.int32(object)
+        return s[np.searchsorted(o, wanted, "left") : np.searchsorted(o, wanted, "right")]
 
     def row(self, s: int, p: int, o: int) -> int | None:
         """Position of a triple among its predicate's pairs, or None where it is absent."""
         subjects, objects = self.pairs(p)
-        low, high = np.searchsorted(subjects, s, "left"), np.searchsorted(subjects, s, "right")
-        at = int(low + np.searchsorted(objects[low:high], o))
+        s32, o32 = np.int32(s), np.int32(o)  # a search for a wider number would first widen the whole column
+        low, high = np.searchsorted(subjects, s32, "left"), np.searchsorted(subjects, s32, "right")
+        at = int(low + np.searchsorted(objects[low:high], o32))
         return at if at < high and objects[at] == o else None
 
     def contains(self, s: int, p: int, o: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +15,7 @@ from rdflib.compare import isomorphic
 from rdflib.term import Node
 
 from engine.symbolic import Budget, Closure, RuleSet, check, materialise, parse_rules, replay
+from kg import load_graph
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
@@ -342,3 +345,24 @@ def test_sources_stay_with_their_triples() -> None:
     assert [step.source for step in after.retract(triples("a1 p b")).proof(triple("c p d")).steps()] == [
         "DATA of the rules"
     ]
+
+
+@pytest.mark.slow
+def test_edits_of_lubm_equal_closing_from_scratch(shared: Path) -> None:
+    folder = shared / "data" / "lubm"
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder} with the university benchmark here")
+    graph = load_graph([folder / "lubm1.nt.gz", folder / "univ-bench.nt"])
+    schema = {each.subject for each in load_graph(folder / "univ-bench.nt").triples()}
+    data = [each for each in graph.triples() if each.subject not in schema]
+    closure, chance = materialise(graph), Random(0)
+    for count in (1, 10, 100, 1000):
+        edit = chance.sample(data, count)
+        less = closure.retract(edit)
+        again = less.add(edit)
+        fresh = materialise(KnowledgeGraph(graph.dictionary, less.graph.asserted))
+        for found, expected in ((less, fresh), (again, closure)):
+            assert found.change is not None
+            assert found.change.afresh is None
+            for one, other in zip(found.graph.inferred.arrays(), expected.graph.inferred.arrays(), strict=True):
+                assert one.tolist() == other.tolist()

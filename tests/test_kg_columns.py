@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg.columns import Columns
+from kg.columns import NO_SOURCE, Columns
 
 TRIPLES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 5)), max_size=40)
 SLOT = st.none() | st.integers(0, 6)
@@ -68,3 +68,21 @@ def test_the_callers_arrays_are_left_alone() -> None:
     s[:] = 9
     assert list(columns.match(None, None, None)) == [(1, 0, 2), (3, 0, 1)]
     assert (p.tolist(), o.tolist()) == ([0, 0], [1, 2])
+
+
+rows = st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=12)
+
+
+@given(rows, rows, rows)
+def test_changed_columns_are_those_of_the_changed_set(
+    given_rows: list[tuple[int, int, int]], remove: list[tuple[int, int, int]], add: list[tuple[int, int, int]]
+) -> None:
+    away, new = (np.array(part, dtype=np.int64).reshape(-1, 3) for part in (remove, add))
+    before = columns_of(given_rows, list(range(len(given_rows))))
+    after = before.changed(remove=away, add=new)
+    assert list(after.match(None, None, None)) == sorted(
+        (set(given_rows) - set(remove)) | set(add), key=lambda row: (row[1], row[0], row[2])
+    )
+    kept = set(given_rows) - set(remove)
+    assert [after.source(*row) for row in kept] == [before.source(*row) for row in kept]
+    assert {after.source(*row) for row in set(add) - kept} <= {NO_SOURCE, None}

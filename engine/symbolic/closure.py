@@ -105,11 +105,12 @@ class Closure:
         state: Fixpoint,
         *,
         entailment: str,
+        inferred: Columns | None = None,
         before: Closure | None = None,
         change: Change | None = None,
     ) -> None:
         self.state, self.ruleset, self.entailment, self.change = state, ruleset, entailment, change
-        self.graph = graph.with_inferred(_inferred(state) if before is None else _inferred_since(before, state))
+        self.graph = graph.with_inferred(_inferred(state) if inferred is None else inferred)
         self.prover = Prover(self.graph, state.store, state.program)
         axioms = tuple(state.program.axiom_rules)
         self.rules = ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
@@ -447,19 +448,6 @@ def _by_rule(state: Fixpoint) -> dict[str, int]:
                 name = state.program.rules[block.rule].rule.name
                 found[name] = found.get(name, 0) + end - block.start
     return found
-
-
-def _inferred_since(before: Closure, state: Fixpoint) -> Columns:
-    """The inferred rows of a store that shares relations with the one of an earlier closure."""
-    gone, new = list[NDArray[Any]](), list[NDArray[Any]]()
-    for key in state.store.changed_from(before.state.store):
-        for store, rows in ((before.state.store, gone), (state.store, new)):
-            relation = store.get(key)
-            if relation is not None:
-                at = relation.inferred
-                rows.append(np.stack([relation.s[at], np.full(len(at), key[0]), relation.o[at]], axis=1))
-    none = np.empty((0, 3), dtype=np.int64)
-    return before.graph.inferred.changed(remove=np.concatenate([none, *gone]), add=np.concatenate([none, *new]))
 
 
 def _violations_since(before: Closure, state: Fixpoint) -> tuple[list[Broken], str | None]:

@@ -29,6 +29,7 @@ from engine.symbolic.draft import head_key
 from engine.symbolic.fixpoint import Fixpoint
 from engine.symbolic.relation import ASSERTED, Key, Store
 from engine.symbolic.rules import Atom
+from kg.columns import Columns
 from kg.dictionary import Dictionary
 from kg.errors import InputError, StratificationError
 from kg.graph import KnowledgeGraph
@@ -91,6 +92,7 @@ class _Edit:
         columns = graph.asserted.changed(remove=self.removed, add=self.added)
         self.graph = KnowledgeGraph(dictionary, columns, prefixes=graph.prefixes, sources=graph.sources)
         self.program = closure.state.program.resumed(dictionary)
+        self.gone = Store(closure.state.store.type_id)
         self._limit = _LEAST_JOIN + 4 * len(closure.state.store)
 
     def afresh(self, reason: str) -> Closure:
@@ -120,7 +122,13 @@ class _Edit:
         self._check_continued(state)
         change, entailment = Change(len(self.added), len(self.removed)), self.closure.entailment
         return Closure(
-            self.graph, self.closure.ruleset, state, entailment=entailment, before=self.closure, change=change
+            self.graph,
+            self.closure.ruleset,
+            state,
+            entailment=entailment,
+            inferred=self._inferred(state),
+            before=self.closure,
+            change=change,
         )
 
     def _check_continuable(self) -> None:
@@ -158,6 +166,7 @@ class _Edit:
         if not len(self.removed):
             return
         deletion, complete = Deletion(self.before, limit=self._limit), self.before.takes_complete()
+        self.gone = deletion.gone
         for key in deletion.run(self.removed):
             if key in complete:
                 raise _AfreshError("a NOT reads what is lost")
@@ -203,12 +212,33 @@ class _Edit:
                     state.store.relation(key).assert_rows(known[known >= 0])
                 state.store.add(predicate, s[known < 0], o[known < 0], rule=ASSERTED, step=state.step)
 
+    def _inferred(self, state: Fixpoint) -> Columns:
+        """The inferred triples: those of the closure before without the ones that are gone or asserted, and new ones.
+
+        The rows of a relation are those that were kept, in their order, then those that were added.
+        """
+        gone, new = [self.added], [np.empty((0, 3), dtype=np.int64)]
+        for key in state.store.changed_from(self.before.store):
+            before, lost, now = self.before.store.get(key), self.gone.get(key), state.store.get(key)
+            if lost is not None:
+                gone.append(_triples(key[0], lost.s, lost.o))
+            if now is not None:
+                kept = (before.size if before else 0) - (lost.size if lost else 0)
+                rows = np.arange(kept, now.size)
+                rows = rows[now.origins(rows)[0] != ASSERTED]
+                new.append(_triples(key[0], now.s[rows], now.o[rows]))
+        return self.closure.graph.inferred.changed(remove=np.concatenate(gone), add=np.concatenate(new))
+
     def _check_continued(self, state: Fixpoint) -> None:
         changed = state.store.changed_from(self.before.store)
         if changed & (state.takes_complete() | self.before.takes_complete()):
             raise _AfreshError("a NOT reads what changed on the way")
         if state.exhausted is None and not state.settled:
             raise _AfreshError("a rule that runs once would have to run again")
+
+
+def _triples(predicate: int, s: Array, o: Array) -> Array:
+    return np.stack([s.astype(np.int64), np.full(len(s), predicate), o.astype(np.int64)], axis=1)
 
 
 def _by_head(state: Fixpoint) -> dict[Key | None, list[CompiledRule]]:

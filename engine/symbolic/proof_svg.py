@@ -55,7 +55,7 @@ def svg(proof: Proof, graph: KnowledgeGraph) -> str:
     ]
     for step in steps:
         for premise in dict.fromkeys(step.premises):
-            parts.append(_edge(places[premise], boxes[premise], places[step.number]))
+            parts.append(_edge(places[premise], boxes[premise], places[step.number], boxes[step.number]))
     parts += [_drawn(boxes[number], places[number]) for number in boxes]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -117,10 +117,10 @@ def _places(layers: list[list[int]], boxes: dict[int, _Box]) -> tuple[dict[int, 
     return places, whole, y - _GAP_Y + _GAP_X
 
 
-def _edge(start: tuple[float, float], box: _Box, end: tuple[float, float]) -> str:
-    """A curve from the bottom of a premise to the top of what it proves, both near their left part's middle."""
-    x1, y1 = start[0] + box.width / 2, start[1] + box.height
-    x2, y2 = end[0] + 4 * _PAD, end[1]
+def _edge(start: tuple[float, float], upper: _Box, end: tuple[float, float], lower: _Box) -> str:
+    """A curve from the bottom of a premise to the top of what it proves."""
+    x1, y1 = start[0] + upper.width / 2, start[1] + upper.height
+    x2, y2 = end[0] + lower.width / 2, end[1]
     middle = (y1 + y2) / 2
     return (
         f'<path d="M {x1:g} {y1:g} C {x1:g} {middle:g} {x2:g} {middle:g} {x2:g} {y2:g}" fill="none" stroke="#7a8794"/>'

@@ -6,14 +6,15 @@ FILTER and SET are evaluated by the engine's built-ins, which have tests of thei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rdflib import RDF, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.builtins import ExpressionError, evaluate, holds
-from engine.symbolic.rules import Assignment, Atom, Constraint, Filter, Negation, Rule
-from kg.terms import Triple
+from engine.symbolic.rules import Assignment, Atom, Call, Constant, Constraint, Filter, Negation, Rule
+from kg.terms import Triple, TripleTerm
 
 Facts = set[Triple]
 Values = dict[Node, Node]
@@ -50,7 +51,10 @@ def solutions(rule: Rule, facts: Facts, asserted: frozenset[Triple]) -> Iterator
     """The substitutions that match a body, element by element in the order written."""
     source = asserted if rule.data else facts
     found: list[Values] = [{}]
-    for element in rule.body:
+    for at, element in enumerate(rule.body):
+        if isinstance(element, Assignment) and element.aggregate:
+            found = list(_grouped(rule, at, found))
+            break
         if isinstance(element, Atom):
             found = [more for values in found for more in _match(element, values, source)]
         elif isinstance(element, Filter):
@@ -66,19 +70,80 @@ def solutions(rule: Rule, facts: Facts, asserted: frozenset[Triple]) -> Iterator
 def _conclusions(rule: Rule, facts: Facts, asserted: frozenset[Triple]) -> Iterator[Triple]:
     for values in solutions(rule, facts, asserted):
         for atom in rule.head:
-            triple = Triple(*(values.get(term, term) for term in atom.terms))
-            if isinstance(triple.subject, (URIRef, BNode)) and isinstance(triple.predicate, URIRef):
+            triple = Triple(*(_put(term, values) for term in atom.terms))
+            if _is_rdf(triple):
                 yield triple
+
+
+def _put(term: Node, values: Mapping[Node, Node]) -> Node:
+    if isinstance(term, TripleTerm):
+        return TripleTerm(*(_put(part, values) for part in term.parts))
+    return values.get(term, term)
+
+
+def _is_rdf(parts: Sequence[Node]) -> bool:
+    subject, predicate, object = parts
+    inner = not isinstance(object, TripleTerm) or _is_rdf(object.parts)
+    return isinstance(subject, (URIRef, BNode)) and isinstance(predicate, URIRef) and inner
+
+
+def _grouped(rule: Rule, at: int, found: list[Values]) -> Iterator[Values]:
+    """One substitution for each group; what stands from the first aggregate on sees head variables and aggregates."""
+    key = [v for v in dict.fromkeys(v for atom in rule.head for v in atom.variables) if found and v in found[0]]
+    groups: dict[tuple[Node, ...], list[Values]] = {}
+    for values in {frozenset(values.items()): values for values in found}.values():
+        groups.setdefault(tuple(values[v] for v in key), []).append(values)
+    for group, members in groups.items():
+        values = dict(zip(key, group, strict=True))
+        for element in rule.body[at:]:
+            if isinstance(element, Filter):
+                if not holds(element.expression, _named(values)):
+                    break
+            elif isinstance(element, Assignment):
+                if element.aggregate is None:
+                    more = next(_assigned(element, values), None)
+                else:
+                    result = _aggregate(element.aggregate, members)
+                    more = None if result is None else {**values, element.variable: result}
+                if more is None:
+                    break
+                values = more
+        else:
+            yield values
+
+
+def _aggregate(call: Call, members: list[Values]) -> Node | None:
+    """COUNT by Python's len; SUM by its sum; MIN and MAX by comparing each with each. None for an error."""
+    name, _, distinct = call.function.partition(" ")
+    if not call.arguments:
+        return Literal(len(members))
+    terms = []
+    for values in members:
+        with contextlib.suppress(ExpressionError):
+            terms.append(evaluate(call.arguments[0], _named(values)))
+    terms = list(set(terms)) if distinct else terms
+    if name == "COUNT":
+        return Literal(len(terms))
+    if name == "SUM":
+        numbers = [term.value for term in terms if isinstance(term, Literal) and isinstance(term.value, int)]
+        return Literal(sum(numbers)) if len(numbers) == len(terms) else None
+    operator = "<=" if name == "MIN" else ">="
+    best = (a for a in terms if all(holds(Call(operator, (Constant(a), Constant(b))), {}) for b in terms))
+    return next(best, None)
 
 
 def _match(atom: Atom, values: Mapping[Node, Node], facts: Iterable[Triple]) -> Iterator[Values]:
     for triple in facts:
         more = dict(values)
-        if all(
-            more.setdefault(term, value) == value if isinstance(term, (Variable, BNode)) else term == value
-            for term, value in zip(atom.terms, triple, strict=True)
-        ):
+        if all(_fits(term, value, more) for term, value in zip(atom.terms, triple, strict=True)):
             yield more
+
+
+def _fits(term: Node, value: Node, values: Values) -> bool:
+    if isinstance(term, TripleTerm):
+        pairs = zip(term.parts, value.parts, strict=True) if isinstance(value, TripleTerm) else None
+        return pairs is not None and all(_fits(t, v, values) for t, v in pairs)
+    return values.setdefault(term, value) == value if isinstance(term, (Variable, BNode)) else term == value
 
 
 def _is_matched(negation: Negation, values: Values, facts: Iterable[Triple]) -> bool:

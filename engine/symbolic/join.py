@@ -293,7 +293,8 @@ def _too_many(limit: int | None) -> MemoryError:
 
 def _match_terms(bindings: Bindings, waiting: list[TripleMatch], dictionary: Dictionary) -> Bindings:
     """The substitutions with every triple term that can be matched now; those matches are taken off the list."""
-    while (found := next((m for m in waiting if m.ready(bindings.columns)), None)) is not None:
+    while ready := [match for match in waiting if match.ready(bindings.columns)]:
+        found = next((match for match in ready if match.term in bindings.columns), ready[0])
         waiting.remove(found)
         columns, rows = found.apply(bindings.columns, bindings.size, dictionary)
         bindings = replace(bindings, columns=columns).take(rows)

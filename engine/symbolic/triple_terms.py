@@ -55,7 +55,8 @@ class TripleMatch(Filter):
         """The columns with this term and its parts bound, and the rows that match; both of shape (num_rows,)."""
         found = dict(columns)
         if self.term not in columns:
-            found[self.term] = self._column(found, size, dictionary, make=False)
+            # interned even where it is new: an inner term may have no id yet, though an outer one that holds it has
+            found[self.term] = self.make(found, size, dictionary)
             return found, np.flatnonzero(found[self.term] >= 0)
         values = dictionary.parts(found[self.term])
         keep = values[:, 0] >= 0
@@ -68,24 +69,19 @@ class TripleMatch(Filter):
 
     def make(self, columns: Mapping[Variable, Array], size: int, dictionary: Dictionary) -> Array:
         """The triple term of each row, new ones interned; -1 where RDF has none (its subject is a literal, say)."""
-        return self._column(columns, size, dictionary, make=True)
-
-    def _column(self, columns: Mapping[Variable, Array], size: int, dictionary: Dictionary, *, make: bool) -> Array:
         parts = [columns[p] if isinstance(p, Variable) else np.full(size, p, dtype=np.int64) for p in self.parts]
         known: dict[tuple[int, ...], int] = {}
         for row in set(zip(*(part.tolist() for part in parts), strict=True)):
-            known[row] = _term_of(row, dictionary, make=make)
+            known[row] = _term_of(row, dictionary)
         rows = zip(*(part.tolist() for part in parts), strict=True)
         return np.array([known[row] for row in rows], dtype=np.int64)
 
 
-def _term_of(parts: tuple[int, ...], dictionary: Dictionary, *, make: bool) -> int:
+def _term_of(parts: tuple[int, ...], dictionary: Dictionary) -> int:
     """The id of the triple term of these parts, -1 where there is none."""
     if min(parts) < 0:
         return -1
     subject, predicate, object = parts
     if dictionary.kind(subject) not in (IRI, BLANK) or dictionary.kind(predicate) != IRI:
         return -1
-    key = triple_key(dictionary.key(subject), dictionary.key(predicate), dictionary.key(object))
-    found = dictionary.intern_key(key) if make else dictionary.find_key(key)
-    return -1 if found is None else found
+    return dictionary.intern_key(triple_key(dictionary.key(subject), dictionary.key(predicate), dictionary.key(object)))

@@ -202,11 +202,23 @@ class Target:
         return relation.size - before
 
 
+def _connected(rule: CompiledRule) -> bool:
+    """Whether the body's atoms hang together by their variables; those of constants alone do not matter."""
+    groups = [set(atom.variables) for atom in rule.body if atom.variables]
+    while len(groups) > 1:
+        first, *others = groups
+        met = [group for group in others if group & first]
+        if not met:
+            return False
+        groups = [first.union(*met), *(group for group in others if not group & first)]
+    return True
+
+
 def fuse(rule: CompiledRule, type_id: int, dictionary: Dictionary) -> FusedRule | None:
     """The numbers of a rule for the compiled loop; None where it has to be evaluated atom by atom."""
     if rule.filters or rule.assignments or rule.negations or rule.fresh or not rule.body or not compiled():
         return None
-    if rule.grouping is not None:
+    if rule.grouping is not None or not _connected(rule):  # a product is counted before it is made
         return None
     if any(atom.key is None for atom in rule.body):
         return None

@@ -207,8 +207,8 @@ def test_a_fused_join_over_its_budget_stops_and_keeps_what_it_has(monkeypatch: p
     monkeypatch.setattr(fused, "PAUSE", 3)
     a = [URIRef(f"{EX}{n}") for n in range(20)]
     triples = [Triple(x, URIRef(EX + "p"), a[0]) for x in a]
-    x, y = Variable("x"), Variable("y")
-    body = (Atom(x, URIRef(EX + "p"), a[0]), Atom(y, URIRef(EX + "p"), a[0]))
+    x, y, hub = Variable("x"), Variable("y"), Variable("hub")
+    body = tuple(Atom(each, URIRef(EX + "p"), hub) for each in (x, y, x))
     rules = RuleSet((Rule(URIRef(EX + "pairs"), (Atom(x, URIRef(EX + "q"), y),), body),))
     graph = KnowledgeGraph.from_triples(triples)
     whole = materialise(graph, rules, entailment="none")

@@ -19,7 +19,7 @@ from rdflib import Variable
 from engine.symbolic.compile import CompiledRule
 from engine.symbolic.draft import Head, head_key
 from engine.symbolic.join import CompiledAtom, Slice
-from engine.symbolic.kernels import compiled
+from engine.symbolic.kernels import compiled, kernels
 from engine.symbolic.relation import Key, Store
 from kg.dictionary import IRI, LITERAL, Dictionary
 
@@ -55,8 +55,11 @@ class FusedRule:
         """Join the slices, beginning with an atom, and insert what follows; the relations that grew.
 
         Raises:
-            MemoryError: an atom has more rows than the target's limit. What was inserted until then stays.
+            MemoryError: an atom has more rows than the target's limit. What was inserted until then stays; a join of
+                two atoms is counted before.
         """
+        if target.limit is not None and self._pairs(slices, target.limit) > target.limit:
+            raise MemoryError(f"a join gives more than {target.limit} substitutions")
         order, wide = self._order(slices, first)
         template, early = self._plan(order, wide)
         grown = []
@@ -67,6 +70,21 @@ class FusedRule:
                 grown.append(key)
             del held
         return grown
+
+    def _pairs(self, slices: Sequence[Slice], limit: int) -> int:
+        """The rows of a join of two atoms on one variable; 0 where they cannot be more than a limit, or for others."""
+        if len(slices) != 2 or (slices[0].hi - slices[0].lo) * (slices[1].hi - slices[1].lo) <= limit:
+            return 0
+        (left, right), (one, other) = self.atoms, slices
+        shared = set(left) & set(right)
+        if len(shared) != 1 or min(*left, *right) < self.constants or len({*left, *right}) != 3:
+            return 0
+        (variable,) = shared
+        keys = one.relation.columns[left.index(variable)][one.lo : one.hi].astype(np.int64)
+        column = right.index(variable)
+        chain = other.relation.chain(column)
+        values = other.relation.columns[column]
+        return int(kernels().chain_count(chain.heads, chain.previous, values, keys, other.lo, other.hi).sum())
 
     def _order(self, slices: Sequence[Slice], first: int | None) -> tuple[tuple[int, ...], int]:
         """The atoms in the order of the join, and the last place in it where an atom gives many rows."""
@@ -218,7 +236,7 @@ def fuse(rule: CompiledRule, type_id: int, dictionary: Dictionary) -> FusedRule 
     """The numbers of a rule for the compiled loop; None where it has to be evaluated atom by atom."""
     if rule.filters or rule.assignments or rule.negations or rule.fresh or not rule.body or not compiled():
         return None
-    if rule.grouping is not None or not _connected(rule):  # a product is counted before it is made
+    if rule.grouping is not None or rule.made_terms or not _connected(rule):  # a product is counted before it is made
         return None
     if any(atom.key is None for atom in rule.body):
         return None

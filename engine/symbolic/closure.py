@@ -26,6 +26,7 @@ from engine.symbolic.proof import Proof
 from engine.symbolic.relation import ASSERTED, DATA_STEP, Store
 from engine.symbolic.rules import DATA_SOURCE, Rule, RuleSet, check_safety
 from engine.symbolic.stratify import stratify_rules
+from engine.symbolic.uncompiled import Uncompiled, uncompiled
 from kg.columns import Columns, pack
 from kg.dictionary import Dictionary
 from kg.errors import NotEntailedError, UnsupportedRuleError
@@ -92,7 +93,6 @@ class Closure:
 
     Args:
         graph: asserted and inferred triples.
-        rules: every rule and constraint that was applied, those made from list-valued axioms of the schema included.
         incomplete: why there may be more to infer, None for a true closure.
         violations: the matches of constraints, in the order of the constraints.
         change: how it was made from another closure by `add` or `retract`, None for one that was not.
@@ -102,20 +102,46 @@ class Closure:
         self,
         graph: KnowledgeGraph,
         ruleset: RuleSet,
-        state: Fixpoint,
+        state: Fixpoint | Callable[[], Fixpoint],
         *,
         entailment: str,
         inferred: Columns | None = None,
         before: Closure | None = None,
         change: Change | None = None,
+        quick: Uncompiled | None = None,
     ) -> None:
-        self.state, self.ruleset, self.entailment, self.change = state, ruleset, entailment, change
-        self.graph = graph.with_inferred(_inferred(state) if inferred is None else inferred)
-        self.prover = Prover(self.graph, state.store, state.program)
-        axioms = tuple(state.program.axiom_rules)
-        self.rules = ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
-        self._broken, stopped = violations_of(state) if before is None else _violations_since(before, state)
-        self.incomplete = state.exhausted or stopped
+        self.ruleset, self.entailment, self.change = ruleset, entailment, change
+        self._quick, self._make_state, self._before = quick, state, before
+        if quick is not None:
+            inferred = quick.inferred
+        self.graph = graph.with_inferred(_inferred(self.state) if inferred is None else inferred)
+        # Without compiled rules nothing is broken: a constraint with a match would have asked for them.
+        self._broken, stopped = ([], None) if quick is not None else self._violations()
+        self.incomplete = None if quick is not None else self.state.exhausted or stopped
+
+    def _violations(self) -> tuple[list[Broken], str | None]:
+        return violations_of(self.state) if self._before is None else _violations_since(self._before, self.state)
+
+    @cached_property
+    def state(self) -> Fixpoint:
+        """The store and the compiled rules that proofs, checks and changes are made from."""
+        if not callable(self._make_state):
+            return self._make_state
+        state = self._make_state()
+        found = sum(len(relation.inferred) for _, relation in state.store)
+        assert found == len(self.graph.inferred), "compiled rules infer what the rules as written do"
+        return state
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Makes the proofs."""
+        return Prover(self.graph, self.state.store, self.state.program)
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """Every rule and constraint that was applied, those made from list-valued axioms of the schema included."""
+        axioms = tuple(self.state.program.axiom_rules)
+        return self.ruleset.merge(RuleSet(tuple(r for r in axioms if r.head), _constraints(axioms)))
 
     def __repr__(self) -> str:
         mark = f", {self.change}" if self.change else ""
@@ -269,6 +295,8 @@ class Closure:
     @cached_property
     def statistics(self) -> Statistics:
         """How it was made: counts and seconds."""
+        if self._quick is not None:
+            return self._quick_statistics(self._quick)
         state = self.state
         return Statistics(
             asserted=len(self.graph.asserted),
@@ -280,6 +308,19 @@ class Closure:
             steps=state.step - DATA_STEP,
             seconds=state.seconds,
             by_rule=dict(sorted(_by_rule(state).items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+    def _quick_statistics(self, quick: Uncompiled) -> Statistics:
+        return Statistics(
+            asserted=len(self.graph.asserted),
+            inferred=len(self.graph.inferred),
+            rules=quick.rules,
+            compiled=0,
+            strata=1,
+            rounds=1,
+            steps=quick.applications,
+            seconds=quick.seconds,
+            by_rule=dict(sorted(quick.by_rule.items(), key=lambda item: (-item[1], item[0]))),
         )
 
 
@@ -309,10 +350,33 @@ def materialise(
     ruleset = builtin_rules(entailment).merge(given)
     graph = _with_data(graph, ruleset)
     log.info("materialising %d triples under %d rules", len(graph.asserted), len(ruleset))
-    state = close(graph, ruleset, graph.dictionary, entailment=entailment, budget=budget)
-    closure = Closure(graph, ruleset, state, entailment=entailment)
-    log.info("inferred %d triples in %.2f s", len(closure.graph.inferred), state.seconds)
+    make = partial(close, graph, ruleset, graph.dictionary, entailment=entailment, budget=budget)
+    quick = _uncompiled(graph, ruleset, entailment) if budget is None else None
+    closure = Closure(graph, ruleset, make() if quick is None else make, entailment=entailment, quick=quick)
+    log.info("inferred %d triples", len(closure.graph.inferred))
     return closure
+
+
+def _uncompiled(graph: KnowledgeGraph, ruleset: RuleSet, entailment: str) -> Uncompiled | None:
+    """The closure by the rules as written, where that is quicker."""
+    lists = entailment.startswith("owl2rl")
+
+    def axioms(store: Store) -> Sequence[Rule]:
+        from engine.symbolic.rulesets.literals import literal_rules
+        from engine.symbolic.rulesets.owl import Part, axiom_rules
+
+        if not lists:
+            return ()
+        return [*axiom_rules(store, graph.dictionary, part=Part.OTHERS), *literal_rules(store, graph.dictionary)]
+
+    fill = partial(_fill, graph=graph, step=0, data=None)
+    return uncompiled(graph, ruleset, lists=lists, fill=fill, axiom_rules=axioms, is_broken=_is_broken)
+
+
+def _is_broken(store: Store, program: Program) -> bool:
+    """Whether a constraint of a program has a match in a closed store, or might have one."""
+    found, stopped = violations_of(Fixpoint(store, program))
+    return bool(found) or stopped is not None
 
 
 def close(

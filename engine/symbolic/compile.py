@@ -100,7 +100,7 @@ class Program:
         self.made: dict[int, tuple[int, ...]] = {}
         self._blank_prefix: str | None = like._blank_prefix if like else None
         self._merges = True
-        self._sources = [self._prepare(rule) for rule in ruleset]
+        self.sources = [self.prepare(rule) for rule in ruleset]
 
     def fork(self, dictionary: Dictionary) -> Program:
         """A copy over another dictionary that may be extended without a change to this program.
@@ -122,16 +122,24 @@ class Program:
         other.rules = [replace(rule, seen=list(rule.seen)) for rule in self.rules]
         return other
 
-    def extend(self, store: Store, *, extra: Sequence[Rule] = (), assume: Iterable[Key] = ()) -> list[CompiledRule]:
+    def extend(
+        self,
+        store: Store,
+        *,
+        extra: Sequence[Rule] = (),
+        assume: Iterable[Key] = (),
+        only: Sequence[Draft] | None = None,
+    ) -> list[CompiledRule]:
         """Compile every rule against the store; those that were not there before.
 
         Args:
             extra: rules made from the list-valued axioms of the store (`rulesets.owl`).
             assume: relations to be treated as filled, because a claim is about to add to them.
+            only: compile these drafts, and no others.
         """
         for rule in extra:
             self.axiom_rules.setdefault(rule)
-        sources = [*self._sources, *(self._prepare(rule) for rule in self.axiom_rules)]
+        sources = [*self.sources, *(self.prepare(rule) for rule in self.axiom_rules)] if only is None else only
         drafts = [draft for source in sources for draft in self._ground_schema(source, store)]
         drafts = [decided for draft in drafts if (decided := draft.decide(self.dictionary)) is not None]
         plain = [draft for draft in drafts if not draft.wild]
@@ -209,7 +217,8 @@ class Program:
         name = "-".join(map(str, (self.number_of(rule.rule), blank[len(HEAD_MARK) :], *row)))
         return f"_:{self.blank_prefix}-{name}"
 
-    def _prepare(self, rule: Rule) -> Draft:
+    def prepare(self, rule: Rule) -> Draft:
+        """The draft of a rule."""
         self.number_of(rule)
         check_grouping(rule)
         return Draft.of(rule, self.dictionary.intern, self.type_id)

@@ -435,10 +435,10 @@ class Fixpoint:
             size,
             limit,
         )
+        if not finished:  # a proof halves the way between two ends, so either all rows are there or none
+            raise Exhausted(f"more than {limit} triples were inferred")
         new = relation.grow(grown_s, grown_o, end, rule=rule.number, step=self.step, entered=False)
         self.store.grew(rule.closes, relation, new)
-        if not finished:
-            raise Exhausted(f"more than {limit} triples were inferred")
         rule.seen[:] = [end, end]
         return [rule.closes] if new else []
 

@@ -7,7 +7,8 @@ for one), never a variable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from kg.dictionary import Dictionary
 from kg.errors import RuleError
 from kg.terms import Triple, local_name
 
-__all__ = ["axiom_rules"]
+__all__ = ["Part", "axiom_rules"]
 
 RL = "https://www.w3.org/TR/owl2-profiles/#"
 X, Y, Z = Variable("x"), Variable("y"), Variable("z")
@@ -34,15 +35,29 @@ class _Axiom(NamedTuple):
     triples: tuple[Triple, ...]
 
 
-def axiom_rules(store: Store, dictionary: Dictionary) -> list[Rule]:
+def axiom_rules(store: Store, dictionary: Dictionary, *, part: Part | None = None) -> list[Rule]:
     """The rules and constraints for the list-valued axioms of a store, and for classes and properties with two names.
+
+    Args:
+        part: those about intersections, unions and enumerations alone, or all but those; None for all.
 
     Raises:
         RuleError: the list of an axiom is malformed or cyclic, a chain or key has no property, or a literal stands
             where a class or property is needed.
     """
     axioms = _Axioms(store, dictionary)
-    return [rule for make in _MAKERS for rule in make(axioms)]
+    makers: Sequence[Callable[[_Axioms], Iterator[Rule]]] = _MAKERS if part is None else _OF_PARTS
+    if part is Part.OTHERS:
+        makers = [make for make in _MAKERS if make not in (*_OF_PARTS, _same_names)]
+    return [rule for make in makers for rule in make(axioms)]
+
+
+class Part(Enum):
+    """`WHOLES`: rules about intersections, unions and enumerations, of which a schema may have thousands; `OTHERS`: the
+    rest, but for rules about a second name of a class or property."""
+
+    WHOLES = "wholes"
+    OTHERS = "others"
 
 
 class _Axioms:
@@ -312,3 +327,4 @@ _MAKERS: tuple[Callable[[_Axioms], Iterator[Rule]], ...] = (
     _enumerations,
     _disjoint_classes,
 )
+_OF_PARTS = (_intersections, _unions, _enumerations)

@@ -116,8 +116,23 @@ class Closure:
             inferred = quick.inferred
         self.graph = graph.with_inferred(_inferred(self.state) if inferred is None else inferred)
         # Without compiled rules nothing is broken: a constraint with a match would have asked for them.
-        self._broken, stopped = ([], None) if quick is not None else self._violations()
+        self._every, stopped = ([], None) if quick is not None else self._violations()
         self.incomplete = None if quick is not None else self.state.exhausted or stopped
+
+    @cached_property
+    def _broken(self) -> list[Broken]:
+        """The matches of constraints, one for those that differ only in how an equal literal is written."""
+        if not self._every or not self.entailment.startswith("owl2rl"):
+            return self._every
+        from engine.symbolic.rulesets.literals import LiteralIndex
+
+        index = LiteralIndex.of(self.graph.dictionary)
+        first: dict[Match, Broken] = {}
+        for item in self._every:
+            number, values = item.match
+            same = tuple((variable, min(id, *index.others(id), id)) for variable, id in values)
+            first.setdefault((number, same), item)
+        return list(first.values())
 
     def _violations(self) -> tuple[list[Broken], str | None]:
         return violations_of(self.state) if self._before is None else _violations_since(self._before, self.state)
@@ -212,7 +227,7 @@ class Closure:
     @cached_property
     def matches(self) -> frozenset[Match]:
         """The violations as numbers of constraints and ids, to compare with those of a world."""
-        return frozenset(item.match for item in self._broken)
+        return frozenset(item.match for item in self._every)
 
     def proof(self, triple: Sequence[Node], *, shortest: bool = False) -> Proof:
         """The proof of a triple of the closure: the one found first, or the shortest one.
@@ -527,7 +542,7 @@ def _violations_since(before: Closure, state: Fixpoint) -> tuple[list[Broken], s
     kept = {constraint.number for constraint in state.program.constraints if is_settled(constraint)}
     again = [constraint for constraint in state.program.constraints if constraint.number not in kept]
     found, stopped = violations_of(state, again)
-    return in_order([*(item for item in before._broken if item.constraint.number in kept), *found]), stopped
+    return in_order([*(item for item in before._every if item.constraint.number in kept), *found]), stopped
 
 
 def _in_order(s: NDArray[Any], o: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

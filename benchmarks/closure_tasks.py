@@ -50,7 +50,7 @@ Measure = Callable[[Path, Clock], dict[str, int]]
 
 def warm() -> None:
     """Read the compiled kernels from the cache, which a process does once."""
-    from rdflib import URIRef
+    from rdflib import OWL, RDFS, URIRef
 
     from engine.symbolic import materialise, parse_rules
     from kg.graph import KnowledgeGraph
@@ -62,6 +62,8 @@ def warm() -> None:
         "RULE { ?x <p:q> ?z } WHERE { ?x <p:p> ?y . ?y <p:p> ?z . ?x <p:p> ?z }"
     )
     materialise(KnowledgeGraph.from_triples([Triple(a, URIRef("p:p"), a)]), parse_rules(rule), entailment="none")
+    schema = [Triple(a, RDFS.subClassOf, URIRef(HERE + "b")), Triple(a, OWL.sameAs, URIRef(HERE + "c"))]
+    materialise(KnowledgeGraph.from_triples(schema))
 
 
 def close(graph: Any, rules: str | None, clock: Clock, entailment: str = "none") -> Any:

@@ -506,8 +506,8 @@ def _inferred(state: Fixpoint) -> Columns:
     """The inferred rows of a store as columns."""
     parts: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
     for (predicate, _), relation in state.store:
-        rows = relation.inferred
-        if len(rows):
+        rows = relation.inferred_rows
+        if isinstance(rows, slice) or len(rows):
             parts.setdefault(predicate, []).append((relation.s[rows], relation.o[rows]))
     tables = {}
     for predicate, columns in parts.items():

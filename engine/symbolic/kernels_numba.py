@@ -38,6 +38,7 @@ __all__ = [
     "chain_count",
     "chain_extend",
     "chain_fill",
+    "components",
     "distinct",
     "find_rows",
     "insert_rows",
@@ -274,6 +275,54 @@ def _emit(
 
 
 @njit(cache=True)
+def components(offsets: Column, targets: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The number of the strongly connected component of each node (Tarjan 1972), -1 for one that is alone in its own.
+
+    The edges of node v are `targets[offsets[v]:offsets[v + 1]]`.
+    """
+    count = len(offsets) - 1
+    number, low = np.full(count, -1, np.int32), np.zeros(count, np.int32)
+    found, edge = np.full(count, -1, np.int32), np.zeros(count, np.int64)
+    held, path = np.empty(count, np.int32), np.empty(count, np.int32)
+    waiting = np.zeros(count, np.bool_)
+    reached, on_hold, parts = 0, 0, 0
+    for root in range(count):
+        if number[root] >= 0:
+            continue
+        depth, path[0] = 0, root
+        while depth >= 0:
+            node = path[depth]
+            if number[node] < 0:
+                number[node] = low[node] = reached
+                reached += 1
+                held[on_hold], waiting[node] = node, True
+                on_hold += 1
+                edge[node] = offsets[node]
+            if edge[node] < offsets[node + 1]:
+                target = targets[edge[node]]
+                edge[node] += 1
+                if number[target] < 0:
+                    depth += 1
+                    path[depth] = target
+                elif waiting[target]:
+                    low[node] = min(low[node], number[target])
+                continue
+            depth -= 1
+            if depth >= 0:
+                low[path[depth]] = min(low[path[depth]], low[node])
+            if low[node] == number[node]:
+                alone = held[on_hold - 1] == node
+                member = -1
+                while member != node:
+                    on_hold -= 1
+                    member = held[on_hold]
+                    waiting[member] = False
+                    found[member] = -1 if alone else parts
+                parts += not alone
+    return found
+
+
+@njit(cache=True)
 def reach(
     nodes: Column, starts: Column, offsets: Column, targets: NDArray[np.int32], s: Column, o: Column, n: int, limit: int
 ) -> tuple[Column, Column, int, bool]:
@@ -281,7 +330,8 @@ def reach(
 
     The edges of node v are `targets[offsets[v]:offsets[v + 1]]`; nodes are dense and `nodes` holds their ids. A search
     from each source marks what it has reached in a bitmap, so that each edge out of a reached node is looked at once
-    per source. Pairs come in order of source, then target. Stops when `limit` pairs are exceeded.
+    per source. Nodes of one strongly connected component reach the same, which is looked for once. Pairs come in order
+    of source, then target. Stops when `limit` pairs are exceeded.
 
     Returns: s and o (larger ones where there was no room), the number of rows, and whether the search was finished.
     """
@@ -289,7 +339,12 @@ def reach(
     queue = np.empty(len(nodes), np.int32)
     one = np.uint64(1)
     before = n
+    component = components(offsets, targets)
+    parts = component.max() + 1 if len(component) else 0
+    begins, ends = np.full(parts, -1, np.int64), np.zeros(parts, np.int64)
+    pool, filled = np.empty(1024, np.int32), 0
     for source in starts:
+        part = component[source]
         end = 0
         for e in range(offsets[source], offsets[source + 1]):
             target = targets[e]
@@ -298,7 +353,23 @@ def reach(
                 seen[target >> 6] |= bit
                 queue[end] = target
                 end += 1
-        direct, at = end, 0
+        direct = end
+        if part >= 0 and begins[part] >= 0:
+            first, last = begins[part], ends[part]
+            while n + last - first > len(s):
+                s, o = np.concatenate((s, np.empty_like(s))), np.concatenate((o, np.empty_like(o)))
+            for at in range(first, last):
+                target = pool[at]
+                if not seen[target >> 6] & (one << np.uint64(target & 63)):
+                    s[n], o[n] = nodes[source], nodes[target]
+                    n += 1
+            for e in range(direct):
+                target = queue[e]
+                seen[target >> 6] &= ~(one << np.uint64(target & 63))
+            if n - before > limit:
+                return s, o, n, False
+            continue
+        at = 0
         while at < end:
             current = queue[at]
             at += 1
@@ -309,6 +380,12 @@ def reach(
                     seen[target >> 6] |= bit
                     queue[end] = target
                     end += 1
+        if part >= 0:
+            while filled + end > len(pool):
+                pool = np.concatenate((pool, np.empty_like(pool)))
+            pool[filled : filled + end] = np.sort(queue[:end])
+            begins[part], ends[part] = filled, filled + end
+            filled += end
         for e in range(direct):  # these pairs are rows already
             target = queue[e]
             seen[target >> 6] &= ~(one << np.uint64(target & 63))

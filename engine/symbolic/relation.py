@@ -199,6 +199,14 @@ class Relation:
         runs = [np.arange(b.start, end) for b, end in zip(self.blocks, ends, strict=False) if b.rule != ASSERTED]
         return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
 
+    @property
+    def inferred_rows(self) -> slice | Array:
+        """The same as a slice where they are the last rows, which they are unless rows were asserted later."""
+        first = next((block.start for block in self.blocks if block.rule != ASSERTED), self.size)
+        if any(block.rule == ASSERTED for block in self.blocks if block.start > first):
+            return self.inferred
+        return slice(first, self.size) if first < self.size else np.empty(0, dtype=np.int64)
+
     def copy(self) -> Relation:
         """The same rows in arrays of their own; the indexes by one column are made again when they are used."""
         other = copy(self)

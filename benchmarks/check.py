@@ -138,7 +138,7 @@ class Sparq:
     """The peer: one graph that is copied for each claim."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        import sparq  # type: ignore[import-untyped]  # has no type hints
+        import sparq
 
         text = "".join(_text(file) for file in files)
         self.version: str = sparq.__version__

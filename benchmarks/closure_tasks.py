@@ -111,7 +111,7 @@ def inferred(closure: Any, *names: str) -> dict[str, int]:
 
 def nemo(program: str, outputs: Iterable[str], clock: Clock) -> dict[str, int]:
     """Rows of the outputs of a Nemo program; what is timed is loading and reasoning, not the reading of results."""
-    import nmo_python  # type: ignore[import-untyped]
+    import nmo_python
 
     outputs = list(outputs)
     text = program + "".join(f"\n@output {name} ." for name in outputs)
@@ -204,7 +204,7 @@ def owl_sparq(files: list[str]) -> Measure:
     """OWL 2 RL, loading included."""
 
     def run(data: Path, clock: Clock) -> dict[str, int]:
-        import sparq  # type: ignore[import-untyped]
+        import sparq
 
         path = _plain(data, files)
         clock.start()
@@ -220,7 +220,7 @@ def owl_reasonable(files: list[str]) -> Measure:
     """OWL 2 RL, loading included."""
 
     def run(data: Path, clock: Clock) -> dict[str, int]:
-        import reasonable  # type: ignore[import-untyped]
+        import reasonable
 
         path = _plain(data, files, "ttl")  # N-Triples is Turtle; it reads no other name
         clock.start()
@@ -237,7 +237,7 @@ def owl_owlrl(files: list[str]) -> Measure:
     """OWL 2 RL, loading included."""
 
     def run(data: Path, clock: Clock) -> dict[str, int]:
-        import owlrl  # type: ignore[import-untyped]
+        import owlrl
         import rdflib
 
         path = _plain(data, files)

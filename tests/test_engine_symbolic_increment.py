@@ -14,7 +14,7 @@ from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef, Variable
 from rdflib.compare import isomorphic
 from rdflib.term import Node
 
-from engine.symbolic import Budget, Closure, RuleSet, check, materialise, parse_rules, replay
+from engine.symbolic import Budget, Closure, RuleSet, Status, check, materialise, parse_rules, replay
 from kg import load_graph
 from kg.errors import InputError
 from kg.graph import KnowledgeGraph
@@ -366,3 +366,14 @@ def test_edits_of_lubm_equal_closing_from_scratch(shared: Path) -> None:
             assert found.change.afresh is None
             for one, other in zip(found.graph.inferred.arrays(), expected.graph.inferred.arrays(), strict=True):
                 assert one.tolist() == other.tolist()
+
+
+def test_a_rule_whose_relations_were_filled_one_at_a_time_wakes_up() -> None:
+    """Each relation had rows before, but never both: what was compiled for one of them alone must not be the last."""
+    rules = parse_rules("PREFIX : <https://example.org/> RULE :r { ?x :r ?x } WHERE { ?x :p ?x . ?x :q ?x }")
+    a, p, q, r, other = (URIRef(EX + name) for name in ("a", "p", "q", "r", "other"))
+    first, second = Triple(a, p, a), Triple(a, q, a)
+    closure = materialise(KnowledgeGraph.from_triples([Triple(a, other, a)]), rules, entailment="none")
+    closure = closure.add([first]).retract([first]).add([second])
+    assert [judgement.status for judgement in check(closure, [first])] == [Status.UNPROVEN]
+    assert closure.add([first]).entails((a, r, a))

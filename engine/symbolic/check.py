@@ -178,6 +178,7 @@ class _Checker:
         self.dictionary = Overlay(closure.graph.dictionary)
         self.shared = len(self.dictionary)
         self.program = closure.state.program.fork(self.dictionary)
+        self._awake = set(self.program.live_keys)
         self.strata: Sequence[Sequence[CompiledRule]] = closure.state.strata
 
     def judge(self, claims: Sequence[Triple]) -> list[Judgement]:
@@ -255,7 +256,7 @@ class _Checker:
 
     def _extend(self, keys: Sequence[Key]) -> set[Key]:
         """Compile the rules that rows of some relations wake up; the relations for which there are strata."""
-        new = [key for key in keys if key not in self.program.keys]
+        new = [key for key in keys if key not in self._awake]
         if not new or self._try(new):
             return set(keys)
         return set(keys) - {key for key in new if not self._try([key])}
@@ -268,6 +269,7 @@ class _Checker:
         except (StratificationError, LimitError):
             return False
         self.program = program
+        self._awake.update(keys)
         return True
 
     def _continue(self, ids: Array, at: Array, batch: _Batch, revision: Revision | None = None) -> None:

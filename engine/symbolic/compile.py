@@ -92,6 +92,7 @@ class Program:
         self.rules: list[CompiledRule] = []
         self.constraints: list[CompiledRule] = []
         self.keys: set[Key] = set()
+        self.live_keys: set[Key] = set()
         self.axiom_rules: dict[Rule, None] = {}
         self._signatures: set[object] = set()
         self._numbers: dict[Rule, int] = dict(like._numbers) if like else {}
@@ -156,6 +157,8 @@ class Program:
             if len(keys) == size:
                 break
         self.keys |= keys
+        if only is None:  # what has rows or may get some; a relation that is emptied later is not among them
+            self.live_keys = keys
         return [rule for draft in live for rule in self._finish(draft)]
 
     def every_way(self, store: Store) -> tuple[list[CompiledRule], list[CompiledRule]]:

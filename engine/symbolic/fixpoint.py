@@ -244,7 +244,7 @@ class Fixpoint:
         before = self._before
         try:
             while True:
-                if any(relation.size and key not in self.program.keys for key, relation in self.store):
+                if any(relation.size and key not in self.program.live_keys for key, relation in self.store):
                     self.program.extend(self.store, extra=self.axiom_rules())
                     self.strata = strata_of(self.program)
                 for rules in self.strata:

@@ -12,7 +12,7 @@ from rdflib import Literal, Variable
 from rdflib.term import Node
 
 from engine.symbolic.proof import Proof
-from engine.symbolic.rules import Assignment, Atom, Call, Filter, Negation, Rule
+from engine.symbolic.rules import Assignment, Atom, Call, Filter, Negation, Rule, VariableRef
 from kg.expressions import holds, value_of
 from kg.graph import KnowledgeGraph
 from kg.terms import TripleTerm, term_key
@@ -86,7 +86,8 @@ def _aggregate(call: Call, found: Sequence[Values]) -> Node | None:
     name, _, distinct = call.function.partition(" ")
     if not call.arguments:
         return Literal(len(found))
-    terms = [value_of(str(call.arguments[0]), one) for one in found]
+    asked = call.arguments[0]
+    terms = [one.get(asked.variable) if isinstance(asked, VariableRef) else value_of(str(asked), one) for one in found]
     known = [term for term in terms if term is not None]
     known = list(dict.fromkeys(known)) if distinct else known
     if name == "COUNT":

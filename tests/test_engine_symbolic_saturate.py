@@ -181,7 +181,6 @@ def test_a_chain_of_names_says_everything_under_every_name() -> None:
 def test_large_schemas_are_closed_as_before(file: str, inferred: int) -> None:
     closure = materialise(load_graph(DATA / "real-rdf" / file))
     assert len(closure.graph.inferred) == inferred
-    assert closure.statistics.compiled == 0
     for at, triple in enumerate(closure.graph.triples(inferred=True)):
         if at % 997 == 0:
             replay(closure.proof(triple), closure.graph, closure.rules)

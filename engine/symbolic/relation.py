@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from copy import copy
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -356,14 +355,8 @@ class Store:
     def holds(self, predicate: int, s: Array, o: Array) -> NDArray[np.bool_]:
         """Which pairs of one predicate are there; shape (num_pairs,)."""
         found = np.zeros(len(s), dtype=bool)
-        if predicate != self.type_id:
-            relation = self.get((predicate, -1))
-            return found if relation is None else relation.rows(s, o) >= 0
-        order = np.argsort(o, kind="stable")
-        classes = o[order]
-        starts = np.flatnonzero(np.r_[True, classes[1:] != classes[:-1]]) if len(o) else ()
-        for start, end in pairwise((*starts, len(o))):
-            at, relation = order[start:end], self.get((predicate, int(classes[start])))
+        for key, at in self._parts(predicate, o):
+            relation = self.get(key)
             if relation is not None:
                 found[at] = relation.rows(s[at], o[at]) >= 0
         return found

@@ -356,6 +356,7 @@ class Fixpoint:
             self.store,
             rule.number,
             self.step,
+            len(self.program.dictionary),
             self._literal,
             self.spending.rows(rule),
             lambda: self.spending.check(len(self.store) - self._asserted, self.store),

@@ -20,12 +20,14 @@ from engine.symbolic.compile import CompiledRule
 from engine.symbolic.draft import Head, head_key
 from engine.symbolic.join import CompiledAtom, Slice
 from engine.symbolic.kernels import compiled, kernels
-from engine.symbolic.relation import Key, Store
+from engine.symbolic.relation import Key, Relation, Store
+from engine.symbolic.row_index import GroupedRows, HashRows, MemberRows, RowIndex
 from kg.dictionary import IRI, LITERAL, Dictionary
 
 __all__ = ["FusedRule", "Target", "fuse"]
 
-SCAN, BY_S, BY_O, TEST = 0, 1, 2, 3
+SCAN, BY_S, BY_O, TEST, TEST_GROUP, TEST_MEMBER = 0, 1, 2, 3, 4, 5
+_KIND, _INDEX, _SLOTS, _NARROW, _BACK = 0, 9, 11, 12, 13
 FREE, SAME, KNOWN = 0, 1, 2
 _MANY = 2.0
 """Rows for one substitution from which on it pays to look a head up before an atom is joined."""
@@ -66,7 +68,9 @@ class FusedRule:
         for number, (key, heads) in enumerate(self.heads):
             atoms = template.copy()
             held = [self._locate(atoms[at], slices[i]) for at, i in enumerate(order)]
-            if target.insert(key, atoms, self.registers.copy(), heads, early[number]):
+            _mark_narrow(atoms)
+            tests = [(atoms[at], slices[i].relation) for at, i in enumerate(order) if atoms[at, 0] == TEST]
+            if target.insert(key, atoms, self.registers.copy(), heads, early[number], tests):
                 grown.append(key)
             del held
         return grown
@@ -80,9 +84,11 @@ class FusedRule:
         if len(shared) != 1 or min(*left, *right) < self.constants or len({*left, *right}) != 3:
             return 0
         (variable,) = shared
-        keys = one.relation.columns[left.index(variable)][one.lo : one.hi].astype(np.int64)
         column = right.index(variable)
         chain = other.relation.chain(column)
+        if (one.hi - one.lo) * chain.longest <= limit:
+            return 0
+        keys = one.relation.columns[left.index(variable)][one.lo : one.hi].astype(np.int64)
         values = other.relation.columns[column]
         return int(kernels().chain_count(chain.heads, chain.previous, values, keys, other.lo, other.hi).sum())
 
@@ -126,7 +132,7 @@ class FusedRule:
         found = self._plans.get((wide, *order))
         if found is None:
             bound = set(range(self.constants))
-            atoms = np.zeros((len(order), 12), dtype=np.int64)
+            atoms = np.zeros((len(order), 14), dtype=np.int64)
             known = []
             for at, i in enumerate(order):
                 atoms[at, :5] = self._access(i, bound)
@@ -153,24 +159,48 @@ class FusedRule:
         return SCAN, s, o, FREE, SAME if s == o else FREE
 
     def _locate(self, atom: NDArray[np.int64], piece: Slice) -> list[NDArray[Any]]:
-        """Put slice and addresses into an atom's numbers; the arrays that have to live as long."""
+        """Put slice and addresses into an atom's numbers; the arrays that have to live as long.
+
+        Where the row index of an atom with both terms known is, is for `_point_to_rows` to say.
+        """
         relation, kind = piece.relation, int(atom[0])
         held: list[NDArray[Any]] = []
         index = previous = slots = 0
-        if kind == TEST:
-            table = relation.table()
-            index, slots = _address(table), len(table)
-            held.append(table)
-        elif kind != SCAN:
+        if kind in (BY_S, BY_O):
             chain = relation.chain(0 if kind == BY_S else 1)
             index, slots, previous = _address(chain.heads), len(chain.heads), _address(chain.previous)
+            atom[_NARROW] = chain.keys == chain.size
             held += [chain.heads, chain.previous]
         s, o = relation.columns
-        atom[5:] = piece.lo, piece.hi, _address(s), _address(o), index, previous, slots
+        atom[5:12] = piece.lo, piece.hi, _address(s), _address(o), index, previous, slots
         return [*held, s, o]
 
 
 _NO_LITERAL = np.zeros(0, dtype=bool)
+
+
+def _mark_narrow(atoms: NDArray[np.int64]) -> None:
+    """Note for each atom which one before it to go back to: those with one row at most have no other."""
+    back = 0
+    for at, atom in enumerate(atoms):
+        if atom[_KIND] == TEST:
+            atom[_NARROW] = 1
+        atom[_BACK] = back
+        if at and not atom[_NARROW]:
+            back = at
+
+
+def _point_to_rows(atom: NDArray[np.int64], index: RowIndex) -> list[NDArray[Any]]:
+    """Put the addresses of a row index into an atom's numbers; the arrays that have to live as long."""
+    if isinstance(index, GroupedRows):
+        atom[_KIND], atom[_INDEX] = TEST_GROUP, _address(index.heads)
+        return [index.heads, *index.chunks]
+    if isinstance(index, MemberRows):
+        atom[_KIND], atom[_INDEX] = TEST_MEMBER, _address(index.numbers)
+        return [index.numbers]
+    assert isinstance(index, HashRows)
+    atom[_KIND], atom[_INDEX], atom[_SLOTS] = TEST, _address(index.slots), len(index.slots)
+    return [index.slots]
 
 
 def _address(array: NDArray[Any]) -> int:
@@ -182,21 +212,34 @@ class Target:
     """Where the rows of one application go, and what limits it.
 
     Args:
-        rule, step: of the rows. literal: whether each id is a literal, asked for where a head needs it.
+        rule, step: of the rows. ids: how many terms there are.
+        literal: whether each id is a literal, asked for where a head needs it.
         limit: rows of one atom. pause: called from time to time; raises to stop.
     """
 
     store: Store
     rule: int
     step: int
+    ids: int
     literal: Callable[[], NDArray[np.bool_]]
     limit: int | None
     pause: Callable[[], None]
 
     def insert(
-        self, key: Key, atoms: NDArray[np.int64], registers: NDArray[np.int64], heads: NDArray[np.int64], early: int
+        self,
+        key: Key,
+        atoms: NDArray[np.int64],
+        registers: NDArray[np.int64],
+        heads: NDArray[np.int64],
+        early: int,
+        tests: Sequence[tuple[NDArray[np.int64], Relation]],
     ) -> int:
-        """Run the compiled loop for the heads of one relation until it is finished; how many rows are new."""
+        """Run the compiled loop for the heads of one relation until it is finished; how many rows are new.
+
+        Args:
+            tests: the atoms with both terms known, with their relations. One may be the relation that grows, so where
+                its row index is is found again each time.
+        """
         from engine.symbolic.kernels_numba import join_insert
 
         relation = self.store.writable(key)
@@ -207,17 +250,35 @@ class Target:
         cursor, counts = np.zeros((2, len(atoms)), dtype=np.int64)
         finished = False
         while not finished:
-            table = relation.table(len(heads))
+            index = relation.index(len(heads), self.ids, len(heads))
+            held = [_point_to_rows(atom, tested.index(0, self.ids)) for atom, tested in tests]
             s, o = relation.columns
+            numbers = _numbers(index, s, o)
             finished = join_insert(
-                atoms, registers, heads, literal, early, table, s, o, state, cursor, counts, limit, PAUSE
+                atoms, registers, heads, literal, early, numbers, state, cursor, counts, limit, PAUSE
             )
+            del held
             new = relation.grow(s, o, int(state[2]), rule=self.rule, step=self.step, entered=True)
             self.store.grew(key, relation, new)
             self.pause()
         if state[3]:
             raise MemoryError(f"a join gives more than {limit} substitutions")
         return relation.size - before
+
+
+def _numbers(index: RowIndex, s: NDArray[Any], o: NDArray[Any]) -> NDArray[np.int64]:
+    """The numbers of the relation that grows, as the compiled loop takes them."""
+    numbers = np.zeros(9, dtype=np.int64)
+    numbers[6:] = _address(s), _address(o), len(s)
+    if isinstance(index, GroupedRows):
+        numbers[2:5] = _address(index.heads), _address(index.counts), _address(index.state)
+    elif isinstance(index, MemberRows):
+        numbers[5] = _address(index.numbers)
+    else:
+        assert isinstance(index, HashRows)
+        numbers[:2] = _address(index.slots), len(index.slots)
+        numbers[8] = min(len(s), len(index.slots) // 2)
+    return numbers
 
 
 def _connected(rule: CompiledRule) -> bool:

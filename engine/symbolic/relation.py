@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.symbolic.kernels import kernels
+from engine.symbolic.row_index import HashRows, RowIndex, slots_for, suited
 
 __all__ = ["ASSERTED", "DATA_STEP", "Block", "Chain", "Key", "Relation", "Store"]
 
@@ -26,6 +27,9 @@ Key = tuple[int, int]
 
 _PIECE = 1 << 16
 """Rows inserted at a time into a small relation."""
+
+_LARGE = 1 << 20
+"""Rows from which on room is made for four times as many: what is not used of it takes no memory, copying does."""
 
 DATA_STEP = 1
 """The step of triples stated in DATA blocks: after those of the graph (0), before all applications of rules."""
@@ -44,7 +48,7 @@ class Block(NamedTuple):
 class Relation:
     """A growing set of (s, o) rows with hash indexes. `dtype` is int32 for ids, int64 for world-tagged ids.
 
-    A class has one relation of its members, with the class itself in every o (`unary` is true). Row table and chain
+    A class has one relation of its members, with the class itself in every o (`unary` is true). Row index and chain
     indexes are made when they are first asked for and then extended to the rows that came since.
     """
 
@@ -54,7 +58,7 @@ class Relation:
         self.blocks: list[Block] = []
         self._s: NDArray[Any] = np.empty(16, dtype=dtype)
         self._o: NDArray[Any] = np.empty(16, dtype=dtype)
-        self._table: NDArray[np.int64] = np.full(32, -1, dtype=np.int64)
+        self._index: RowIndex = HashRows()
         self._entered = 0
         self._chains: dict[int, Chain] = {}
         self._distinct: dict[int, tuple[int, int]] = {}
@@ -80,8 +84,8 @@ class Relation:
         s, o = _wide(s), _wide(o)
         while at < len(s):  # in pieces, so that room is made for rows that turn out to be there in small amounts only
             end = at + max(_PIECE, self.size)
-            table = self.table(len(s[at:end]))
-            self.size = int(kernels().insert_rows(table, self._s, self._o, self.size, s[at:end], o[at:end]))
+            index = self.index(len(s[at:end]))
+            self.size = index.insert(self._s, self._o, self.size, s[at:end], o[at:end])
             self._entered = self.size
             at = end
         return self._note(before, rule, step)
@@ -105,7 +109,7 @@ class Relation:
 
         Args:
             s, o: the columns of this relation, or longer copies of them.
-            entered: whether the kernel has entered the new rows into the row table.
+            entered: whether the kernel has entered the new rows into the row index.
         """
         before = self.size
         self._s, self._o, self.size = s, o, size
@@ -120,7 +124,7 @@ class Relation:
 
     def rows(self, s: Array, o: Array) -> NDArray[np.int32]:
         """Row of each pair, -1 where it is absent; shape (num_pairs,)."""
-        return np.asarray(kernels().find_rows(self.table(), self._s, self._o, _wide(s), _wide(o)))
+        return self.index().find(self._s, self._o, _wide(s), _wide(o))
 
     def row(self, s: int, o: int) -> int | None:
         """Row of one pair, or None."""
@@ -131,7 +135,7 @@ class Relation:
     def nbytes(self) -> int:
         """Bytes of the columns and indexes."""
         chains = sum(chain.heads.nbytes + chain.previous.nbytes for chain in self._chains.values())
-        return self._s.nbytes + self._o.nbytes + self._table.nbytes + chains
+        return self.size * (self._s.itemsize + self._o.itemsize) + self._index.nbytes + chains
 
     def join(self, column: int, keys: Array, lo: int, hi: int, *, limit: int | None = None) -> tuple[Array, Array]:
         """For each key, the rows lo <= row < hi with that value in column 0 (s) or 1 (o): (key positions, rows).
@@ -147,18 +151,23 @@ class Relation:
         positions, rows = kernels().chain_fill(chain.heads, chain.previous, values, keys, lo, hi, total)
         return positions, rows
 
-    def table(self, room: int = 0) -> NDArray[np.int64]:
-        """The row table with all rows in it, and room for so many more in it and in the columns."""
-        self._reserve(self.size + room)
-        if 2 * (self.size + room) > len(self._table):
-            old = self._table
-            self._table = np.full(_slots(self.size + room), -1, dtype=np.int64)
-            if self._entered:
-                kernels().table_grow(self._table, old)
+    def index(self, room: int = 0, ids: int = 0, more: int = 1) -> RowIndex:
+        """The row index with all rows in it, and room in it and in the columns.
+
+        Args:
+            room: for how many rows. ids: for ids below this number. more: see `RowIndex.reserve`.
+        """
+        rows = self.size + room
+        if rows > len(self._s) or self._entered < self.size:
+            better = suited(self._index, self.s, self.o, rows, unary=self.unary)
+            if better is not self._index:
+                self._index, self._entered = better, 0
+        self._reserve(rows)
+        self._index.reserve(rows, ids, more)
         if self._entered < self.size:
-            kernels().table_fill(self._table, self._s, self._o, self._entered, self.size)
+            self._index.fill(self._s, self._o, self._entered, self.size)
             self._entered = self.size
-        return self._table
+        return self._index
 
     def chain(self, column: int) -> Chain:
         """The chain index on a column with all rows in it."""
@@ -210,7 +219,7 @@ class Relation:
         """The same rows in arrays of their own; the indexes by one column are made again when they are used."""
         other = copy(self)
         other.blocks, other._chains = list(self.blocks), {}
-        other._s, other._o, other._table = self._s.copy(), self._o.copy(), self._table.copy()
+        other._s, other._o, other._index = self._s.copy(), self._o.copy(), self._index.copy()
         other._distinct = dict(self._distinct)
         return other
 
@@ -236,7 +245,7 @@ class Relation:
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._s):
-            capacity = max(rows, 2 * len(self._s))
+            capacity = max(rows, (4 if len(self._s) > _LARGE else 2) * len(self._s))
             self._s = np.concatenate([self.s, np.empty(capacity - self.size, dtype=self._s.dtype)])
             self._o = np.concatenate([self.o, np.empty(capacity - self.size, dtype=self._o.dtype)])
 
@@ -249,13 +258,23 @@ class Chain:
         self.previous = np.empty(16, dtype=np.int32)
         self.size = 0
         self.keys = 0
+        self._longest = (0, 0)
+
+    @property
+    def longest(self) -> int:
+        """Rows of the key that has most; 1 or more."""
+        from engine.symbolic.kernels_numba import chain_longest
+
+        if self._longest[0] != self.size:
+            self._longest = (self.size, int(chain_longest(self.previous, self.size)))
+        return self._longest[1]
 
     def extend(self, column: NDArray[Any], size: int) -> None:
         """Bring the index up to the first `size` rows of its column."""
         if size == self.size:
             return
         if 2 * size > len(self.heads):
-            self.heads, self.size, self.keys = np.full(_slots(size), -1, dtype=np.int32), 0, 0
+            self.heads, self.size, self.keys = np.full(slots_for(size), -1, dtype=np.int32), 0, 0
         if size > len(self.previous):
             room = np.empty(max(size, 2 * len(self.previous)) - len(self.previous), dtype=np.int32)
             self.previous = np.concatenate([self.previous, room])
@@ -266,11 +285,6 @@ class Chain:
 def _wide(ids: NDArray[Any]) -> Array:
     """The ids as the one type the kernels take keys in, so that each kernel is compiled once per relation type."""
     return np.ascontiguousarray(ids, dtype=np.int64)
-
-
-def _slots(rows: int) -> int:
-    """A power of two three times the rows or more, so that a table is rebuilt only when it has doubled."""
-    return 1 << max(5, (3 * rows).bit_length())
 
 
 class Store:

@@ -786,9 +786,15 @@ def _insert(target: int, n: int, a: int, b: int) -> Any:
             return n
         _store32(numbers, a, n + 1)
     elif groups:
-        if _group_row(_load64(groups, a), b) >= 0:
-            return n
-        _group_enter(groups, _load64(target, COUNTS), _load64(target, GROUP_STATE), a, b, n)
+        head = _load64(groups, a)
+        if head & _BITS == DIRECT:
+            if _load32(head >> _SIX, b):
+                return n
+            _store32(head >> _SIX, b, n + 1)
+        else:
+            if _group_row(head, b) >= 0:
+                return n
+            _group_enter(groups, _load64(target, COUNTS), _load64(target, GROUP_STATE), a, b, n)
     else:
         table, slots = _load64(target, TABLE), _load64(target, TABLE_SLOTS)
         mark, mask = _mark(a, b), slots - 1

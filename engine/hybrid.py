@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rdflib.term import Node
 
+from engine.audit import AuditReport, audit
 from engine.claim import Claim
-from engine.symbolic import AuditResult, Closure, Judgement, Proof, Status, audit, check
+from engine.symbolic import Closure, Judgement, Proof, Status, check
 from engine.verdict import Contradicted, Entailed, Reason, Unknown, Unproven, Verdict
 from kg.errors import InputError, LimitError, UnknownTermError
 from kg.query import Table, select
@@ -103,7 +104,7 @@ class Reasoner:
         """The answer of a SPARQL SELECT over asserted and inferred triples."""
         return select(self.graph, query)
 
-    def audit(self) -> AuditResult:
+    def audit(self) -> AuditReport:
         """All violations of the graph, with proofs."""
         return audit(self.closure)
 

@@ -163,7 +163,7 @@ def audit(
     seconds: Seconds = None,
 ) -> None:
     """List the violations of the domain's constraints, each with its proof."""
-    from engine.symbolic import audit as find_violations
+    from engine.audit import audit as find_violations
     from pipelines.describe import describe_violation, inert
 
     _, closure = _close(folder, seconds)

@@ -15,9 +15,10 @@ MAY_IMPORT = {
     "kg": {"kg"},
     "embeddings": {"kg", "embeddings"},
     "engine.symbolic": {"kg", "engine.symbolic"},
+    "engine.audit": {"kg", "engine.symbolic", "engine.audit"},
     "engine.fusion": {"kg", "embeddings", "engine.symbolic", "engine.fusion"},
-    "engine": {"kg", "engine", "engine.symbolic"},
-    "pipelines": {"kg", "embeddings", "engine", "engine.symbolic", "engine.fusion", "pipelines"},
+    "engine": {"kg", "engine", "engine.symbolic", "engine.audit"},
+    "pipelines": {"kg", "embeddings", "engine", "engine.symbolic", "engine.fusion", "engine.audit", "pipelines"},
 }
 ONLY_IN = {"pykeen": {"embeddings"}, "transformers": {"engine.fusion"}, "torch_geometric": {"engine.fusion", "kg"}}
 
@@ -66,7 +67,9 @@ def test_the_symbolic_side_imports_no_torch_and_no_transformers() -> None:
     assert out.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["kg", "embeddings", "engine", "engine.symbolic", "engine.fusion", "pipelines"])
+@pytest.mark.parametrize(
+    "name", ["kg", "embeddings", "engine", "engine.audit", "engine.symbolic", "engine.fusion", "pipelines"]
+)
 def test_all_is_sorted_and_every_name_is_there(name: str) -> None:
     module = importlib.import_module(name)
     assert list(module.__all__) == sorted(module.__all__)

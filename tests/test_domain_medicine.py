@@ -14,7 +14,8 @@ import pytest
 from rdflib import OWL, RDF, RDFS, SKOS, XSD, Literal, URIRef, Variable
 from rdflib.term import Node
 
-from engine.symbolic import Closure, Status, audit, check, load_rules, materialise
+from engine.audit import audit
+from engine.symbolic import Closure, Status, check, load_rules, materialise
 from engine.symbolic.rules import Atom, Filter, Negation, Rule, RuleSet, term_text
 from kg.domain import Domain, load_domain
 from kg.load import load_graph

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from rdflib import Literal, URIRef
 
-from engine.symbolic import Budget, Closure, Reason, Status, audit, check, materialise, parse_rules
+from engine.audit import audit
+from engine.symbolic import Budget, Closure, Reason, Status, check, materialise, parse_rules
 from kg.errors import ConfigError
 from kg.graph import KnowledgeGraph
 

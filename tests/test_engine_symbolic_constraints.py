@@ -1,4 +1,4 @@
-"""Violations and the audit."""
+"""Violations, and the audit that lists them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import pytest
 from rdflib import RDF, Literal, URIRef, Variable
 
-from engine.symbolic import Budget, Closure, Severity, audit, materialise, parse_rules
+from engine.audit import audit
+from engine.symbolic import Budget, Closure, Severity, materialise, parse_rules
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
@@ -67,23 +68,24 @@ def test_violations_are_equal_where_constraint_and_substitution_are(broken: Clos
 
 def test_the_audit_counts_by_constraint_and_severity(broken: Closure) -> None:
     result = audit(broken)
-    assert result.by_constraint == {"late": 1, "clash": 2, "bare": 1}
+    assert result.by_rule == {"late": 1, "clash": 2, "bare": 1}
     assert result.by_severity == {Severity.VIOLATION: 3, Severity.WARNING: 1, Severity.INFO: 0}
     assert not result.conforms
-    assert str(result) == "4 violations (3 violation, 1 warning, 0 info)"
+    assert str(result) == "4 findings (3 violation, 1 warning, 0 info)"
 
 
 def test_the_audit_is_json_ready_with_proofs(broken: Closure) -> None:
-    found = json.loads(json.dumps(audit(broken).to_dict(broken.graph)))
-    assert found["by_severity"] == {"violation": 3, "warning": 1, "info": 0}
-    clash = found["violations"][1]
-    assert (clash["severity"], clash["source"]) == ("violation", "Handbook, page 7")
+    found = json.loads(json.dumps(audit(broken).to_dict()))
+    assert found["totals"]["by_severity"] == {"violation": 3, "warning": 1, "info": 0}
+    clash = next(finding for finding in found["findings"] if finding["rule"] == "clash")
+    rule = next(rule for rule in found["rules"] if rule["id"] == "clash")
+    assert (clash["severity"], rule["source"]) == ("violation", "Handbook, page 7")
     assert [premise["text"] for premise in clash["proof"]["premises"]] == ["d2 treats gout", "d2 causes gout"]
 
 
 def test_a_closure_without_violations_conforms() -> None:
     result = audit(closure_of("d1 treats gout"))
-    assert (result.conforms, result.violations, result.by_constraint) == (True, (), {})
+    assert (result.conforms, result.violations, result.by_rule) == (True, (), {})
 
 
 def test_an_incomplete_closure_never_conforms_and_trusts_no_not() -> None:
@@ -94,7 +96,7 @@ def test_an_incomplete_closure_never_conforms_and_trusts_no_not() -> None:
     result = audit(closure_of("a p b", "b q c", "c q d", rules=rules, budget=Budget(rounds=1)))
     assert result.incomplete == "1 rounds were not enough"
     assert not result.conforms
-    assert set(result.by_constraint) == {"seen", "unstated"}
+    assert set(result.by_rule) == {"seen", "unstated"}
 
 
 def test_a_constraint_over_its_budget_marks_the_closure_incomplete() -> None:

@@ -1,4 +1,4 @@
-"""Rules over a knowledge graph: close it, prove what follows, check claims, audit constraints.
+"""Rules over a knowledge graph: close it, prove what follows, check claims, find violations.
 
 Importing this loads no torch; numba is loaded by the first closure.
 """
@@ -6,7 +6,7 @@ Importing this loads no torch; numba is loaded by the first closure.
 from engine.symbolic.check import Judgement, Reason, Status, check, check_ids, check_stream
 from engine.symbolic.closure import Change, Closure, Statistics, materialise
 from engine.symbolic.closure_weights import ClosureWeights, weigh_all
-from engine.symbolic.constraints import AuditResult, Violation, audit
+from engine.symbolic.constraints import Violation
 from engine.symbolic.counterfactual import Difference, counterfactual
 from engine.symbolic.derivations import Derivations, derivations_of
 from engine.symbolic.fixpoint import Budget
@@ -22,7 +22,6 @@ from engine.symbolic.weights import Weighed, weigh
 
 __all__ = [
     "AddProduct",
-    "AuditResult",
     "Boolean",
     "Budget",
     "Change",
@@ -46,7 +45,6 @@ __all__ = [
     "TopProofs",
     "Violation",
     "Weighed",
-    "audit",
     "builtin_rules",
     "check",
     "check_ids",

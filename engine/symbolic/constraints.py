@@ -1,12 +1,11 @@
-"""Violations: the matches of constraint bodies, and the audit that lists them."""
+"""Violations: the matches of constraint bodies."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rdflib import Variable
 from rdflib.term import Node
@@ -20,10 +19,7 @@ from engine.symbolic.rules import Constraint, Severity
 from kg.graph import KnowledgeGraph
 from kg.terms import term_key
 
-if TYPE_CHECKING:
-    from engine.symbolic.closure import Closure
-
-__all__ = ["AuditResult", "Violation", "audit"]
+__all__ = ["Violation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,53 +75,6 @@ class Violation:
             "substitution": {str(v): graph.curie(term) for v, term in self.substitution.items()},
             "proof": self.proof.to_dict(graph),
         }
-
-
-@dataclass(frozen=True)
-class AuditResult:
-    """What breaks the constraints of a closure.
-
-    Args:
-        violations: in the order of the constraints.
-        by_constraint: violations per constraint name, those that were broken. by_severity: per severity, all of them.
-        incomplete: why the closure is incomplete, None where it is complete: there may be further violations.
-    """
-
-    violations: tuple[Violation, ...]
-    by_constraint: Mapping[str, int]
-    by_severity: Mapping[Severity, int]
-    incomplete: str | None = None
-
-    @property
-    def conforms(self) -> bool:
-        """Whether the closure is complete and nothing was violated, warnings included."""
-        return not self.violations and self.incomplete is None
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
-        return f"{len(self.violations)} violations ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
-
-    def to_dict(self, graph: KnowledgeGraph) -> dict[str, Any]:
-        """The result as JSON-ready values."""
-        return {
-            "conforms": self.conforms,
-            "incomplete": self.incomplete,
-            "by_constraint": dict(self.by_constraint),
-            "by_severity": {str(severity): count for severity, count in self.by_severity.items()},
-            "violations": [violation.to_dict(graph) for violation in self.violations],
-        }
-
-
-def audit(closure: Closure) -> AuditResult:
-    """The violations of a closure, each with its proof, and how many there are of each constraint and severity."""
-    violations = closure.violations
-    by_severity = Counter(violation.severity for violation in violations)
-    return AuditResult(
-        violations=violations,
-        by_constraint=dict(Counter(violation.constraint.name for violation in violations)),
-        by_severity={severity: by_severity[severity] for severity in Severity},
-        incomplete=closure.incomplete,
-    )
 
 
 UNNAMED = (BODY_MARK, "_")

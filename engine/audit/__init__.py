@@ -1,0 +1,10 @@
+"""Audits: what breaks the rules of a graph, why, how bad it is, and the smallest change that would mend it.
+
+`audit` is the one function; what it returns is plain data (`AuditReport.to_dict`, docs/audit.schema.json) from which
+every report is rendered. Importing this loads no torch.
+"""
+
+from engine.audit.finding import AuditRule, Finding, Kind
+from engine.audit.report import AuditReport, Limits, audit
+
+__all__ = ["AuditReport", "AuditRule", "Finding", "Kind", "Limits", "audit"]

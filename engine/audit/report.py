@@ -1,0 +1,226 @@
+"""`audit`: everything that is wrong with a closure, and the report made of it.
+
+The report as plain data (`AuditReport.to_dict`, schema in docs/audit.schema.json) is what every format is rendered
+from. Totals are always those of all findings; a limit bounds what is told in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import metadata
+from typing import Any
+
+from rdflib.term import Node
+
+from engine.audit.finding import AuditRule, Finding, term_dict
+from engine.symbolic import Closure, Severity, Violation
+from kg.graph import KnowledgeGraph
+from kg.terms import Triple
+
+__all__ = ["VERSION", "AuditReport", "Limits", "audit", "triple_dict"]
+
+VERSION = 1
+"""Of the schema of `AuditReport.to_dict`."""
+
+_ORDER = {severity: place for place, severity in enumerate((Severity.VIOLATION, Severity.WARNING, Severity.INFO))}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many findings a report tells in full; None is no limit.
+
+    Args:
+        findings: in all. per_rule: of each rule. proofs: whether each is told with its proof.
+        supports: minimal sets of asserted triples told for each. repairs: changes told for each.
+    """
+
+    findings: int | None = None
+    per_rule: int | None = None
+    proofs: bool = True
+    supports: int = 0
+    repairs: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class AuditReport:
+    """What an audit found.
+
+    Args:
+        closure: what was audited. name: of the domain or file. files: what was loaded.
+        findings: all of them, the worst first, those of one rule together.
+        incomplete: why there may be more; None where the audit is complete.
+    """
+
+    closure: Closure
+    findings: tuple[Finding, ...]
+    name: str = ""
+    files: tuple[str, ...] = ()
+    incomplete: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further parts of the report by name, as JSON-ready values: `claims`, `against`."""
+
+    @property
+    def graph(self) -> KnowledgeGraph:
+        """The graph that was audited."""
+        return self.closure.graph
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """The violations among the findings."""
+        return tuple(finding.violation for finding in self.findings if finding.violation is not None)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether the audit is complete and found nothing, warnings included."""
+        return not self.findings and self.incomplete is None
+
+    @cached_property
+    def by_rule(self) -> dict[str, int]:
+        """Findings per rule id, those that have some."""
+        return dict(Counter(finding.rule.id for finding in self.findings))
+
+    @cached_property
+    def by_severity(self) -> dict[Severity, int]:
+        """Findings per severity, all severities."""
+        counts = Counter(finding.severity for finding in self.findings)
+        return {severity: counts[severity] for severity in Severity}
+
+    def at_least(self, severity: Severity) -> int:
+        """Findings of this severity or a worse one."""
+        return sum(_ORDER[finding.severity] <= _ORDER[severity] for finding in self.findings)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
+        return f"{len(self.findings)} findings ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
+
+    def shown(self, limits: Limits) -> list[Finding]:
+        """The findings that are told in full."""
+        told: Counter[str] = Counter()
+        found: list[Finding] = []
+        for finding in self.findings:
+            if limits.findings is not None and len(found) >= limits.findings:
+                break
+            if limits.per_rule is None or told[finding.rule.id] < limits.per_rule:
+                told[finding.rule.id] += 1
+                found.append(finding)
+        return found
+
+    def to_dict(self, limits: Limits | None = None) -> dict[str, Any]:
+        """The report as JSON-ready values (docs/audit.schema.json)."""
+        limits = limits or Limits()
+        shown = self.shown(limits)
+        graph = self.graph
+        statistics = self.closure.statistics
+        return {
+            "version": VERSION,
+            "tool": {"name": "noesis", "version": metadata.version("noesis-kg")},
+            "subject": {
+                "name": self.name,
+                "files": list(self.files or graph.sources),
+                "asserted": statistics.asserted,
+                "inferred": statistics.inferred,
+                "rules": len(self.closure.ruleset.rules),
+                "constraints": len(self.closure.ruleset.constraints),
+                "entailment": self.closure.entailment,
+            },
+            "conforms": self.conforms,
+            "incomplete": self.incomplete,
+            "totals": {
+                "findings": len(self.findings),
+                "shown": len(shown),
+                "by_severity": {str(severity): count for severity, count in self.by_severity.items()},
+                "by_kind": dict(Counter(str(finding.rule.kind) for finding in self.findings)),
+                "by_rule": self.by_rule,
+            },
+            "rules": [self._rule_dict(rule, shown) for rule in dict.fromkeys(f.rule for f in self.findings)],
+            "heat": self._heat(),
+            "findings": [self._finding_dict(finding, limits) for finding in shown],
+            "groups": [],
+            "claims": None,
+            "against": None,
+            **self.extra,
+        }
+
+    def _rule_dict(self, rule: AuditRule, shown: Sequence[Finding]) -> dict[str, Any]:
+        return {
+            "id": rule.id,
+            "kind": str(rule.kind),
+            "severity": str(rule.severity),
+            "text": rule.text,
+            "iri": rule.iri,
+            "source": rule.source,
+            "file": rule.location and rule.location.file,
+            "line": rule.location and rule.location.line,
+            "total": self.by_rule[rule.id],
+            "shown": sum(finding.rule.id == rule.id for finding in shown),
+        }
+
+    def _heat(self) -> list[dict[str, Any]]:
+        """How many findings each rule has in each class of their focus nodes, most first."""
+        graph = self.graph
+        counts: Counter[tuple[str, Node | None]] = Counter()
+        for finding in self.findings:
+            counts.update((finding.rule.id, cls) for cls in finding.classes(graph) or (None,))
+        return [
+            {"rule": rule, "class": None if cls is None else term_dict(graph, cls), "count": count}
+            for (rule, cls), count in counts.most_common()
+        ]
+
+    def _finding_dict(self, finding: Finding, limits: Limits) -> dict[str, Any]:
+        graph, proof = self.graph, finding.proof if limits.proofs else None
+        location = finding.location
+        return {
+            "key": finding.key,
+            "rule": finding.rule.id,
+            "kind": str(finding.rule.kind),
+            "severity": str(finding.severity),
+            "message": finding.message,
+            "focus": None if finding.focus is None else term_dict(graph, finding.focus),
+            "classes": [term_dict(graph, cls) for cls in finding.classes(graph)],
+            "terms": {name: term_dict(graph, term) for name, term in finding.terms.items()},
+            "file": location and location.file,
+            "line": location and location.line,
+            "status": None,
+            "inferred": proof is not None and any(p.rule is not None for p in proof.premises),
+            "group": None,
+            "proof": None if proof is None else proof.to_dict(graph),
+            "text": None if proof is None else proof.text(graph),
+            "supports": None,
+            "repairs": None,
+            "detail": dict(finding.detail),
+        }
+
+
+def audit(
+    closure: Closure,
+    *,
+    name: str = "",
+    checks: Iterable[Callable[[Closure], Iterable[Finding]]] = (),
+) -> AuditReport:
+    """What breaks the constraints of a closure, and what further checks find.
+
+    Args:
+        name: of what is audited, for the report.
+        checks: each gives findings about the closure, such as those of `engine.audit.shapes` or `.rules`.
+    """
+    found = [Finding.of(violation) for violation in closure.violations]
+    for each in checks:
+        found += each(closure)
+    place = {id: at for at, id in enumerate(dict.fromkeys(finding.rule.id for finding in found))}
+    found.sort(key=lambda finding: (_ORDER[finding.severity], place[finding.rule.id]))
+    return AuditReport(closure, tuple(found), name, closure.graph.sources, closure.incomplete)
+
+
+def triple_dict(graph: KnowledgeGraph, triple: Triple) -> dict[str, Any]:
+    """A triple as reports have it."""
+    from kg.verbalise import verbalise
+
+    parts = zip(("subject", "predicate", "object"), triple, strict=True)
+    return {
+        **{part: term_dict(graph, term) for part, term in parts},
+        "text": verbalise(graph, triple),
+        "file": graph.source(triple),
+    }

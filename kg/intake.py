@@ -46,6 +46,8 @@ _REMEDIES = (
 )
 _REMEDY = "correct it there, or name the right format if the suffix misleads"
 _LINE_BYTES = 16 << 20  # as much as the parser takes for one term
+_FEW_BYTES = 2 << 10  # of lines: handing over fewer at a time takes as long
+_UNTRIED = 8  # blocks that go to the worker at once after one with no plain half
 _REPORT_BYTES = 4 << 20  # of a file on disk, between two reports of progress
 _TRIPLE_BYTES = 16  # ids and source of a triple
 
@@ -68,6 +70,7 @@ class Intake:
         self._began = time.perf_counter()
         self._sizes = [os.path.getsize(name) for name in names]
         self._current = 0
+        self._file: Mapping[str, Any] = {}
         self._reported = 0
         self._lines = PlainLines(self.dictionary)
         self._ids = array("i")
@@ -81,9 +84,9 @@ class Intake:
         Raises:
             NoesisError: see `kg.load_graph`.
         """
-        self._current = number
+        self._current, self._file = number, file
         if file["format"] == "ntriples":
-            self._read_lines(file)
+            self._read_lines()
         else:
             self._request(b"F", json_bytes({**file, "number": number}))
         self._report(self._sizes[number], at_last=True)
@@ -100,24 +103,19 @@ class Intake:
 
     # Lines --------------------------------------------------------------------------------------------------------
 
-    def _read_lines(self, file: Mapping[str, Any]) -> None:
+    def _read_lines(self) -> None:
         self._lines.begin(self._current)
-        limits = self._limits
-        feed = Feed(
-            file["source"],
-            xml=False,
-            packed=file["packed"],
-            unpacked_bytes=limits.unpacked_bytes,
-            gzip_ratio=limits.gzip_ratio,
-        )
+        feed, offset, untried = self._feed(), 0, 0
         try:
             for block in whole_lines(iter(feed.read, b""), most=_LINE_BYTES):
-                ids = self._lines.read(block)
-                if ids is None:
-                    self._request(b"B", block)
-                    self._lines.skip(block)
-                else:
+                if untried:
+                    untried -= 1
+                    self._request(b"B", block, offset=offset)
+                elif (ids := self._lines.read(block)) is not None:
                     self._take(ids)
+                elif not self._read_other(block, offset):
+                    untried = _UNTRIED
+                offset += len(block)
                 self._report(feed.position)
         except Refusal as refusal:
             raise self._error(refusal.kind, refusal.reason, refusal.line, refusal.column) from None
@@ -126,6 +124,37 @@ class Intake:
             raise self._error(found.kind, found.reason, found.line, found.column) from None
         finally:
             feed.close()
+
+    def _feed(self) -> Feed:
+        limits = self._limits
+        return Feed(
+            self._file["source"],
+            xml=False,
+            packed=self._file["packed"],
+            unpacked_bytes=limits.unpacked_bytes,
+            gzip_ratio=limits.gzip_ratio,
+        )
+
+    def _read_other(self, block: bytes, offset: int) -> bool:
+        """Reads lines, not all of them plain, that begin at this byte of the file's text; whether most were plain.
+
+        As long as one half of them is plain, it is read here: often a single line is of another form.
+        """
+        length = len(block)
+        while len(block) > _FEW_BYTES and 0 < (cut := block.find(b"\n", len(block) // 2) + 1) < len(block):
+            halves = {offset: block[:cut], offset + cut: block[cut:]}
+            found = {at: self._lines.read(half) for at, half in halves.items()}
+            other = [at for at, ids in found.items() if ids is None]
+            if len(other) == 2:
+                break
+            for ids in found.values():
+                if ids is not None:
+                    self._take(ids)
+            if not other:
+                return True
+            offset, block = other[0], halves[other[0]]
+        self._request(b"B", block, offset=offset)
+        return len(block) < length
 
     def _take(self, ids: Ids) -> None:
         """Adds triples, shape (num_triples, 3), if the limits allow."""
@@ -148,8 +177,8 @@ class Intake:
 
     # The worker ---------------------------------------------------------------------------------------------------
 
-    def _request(self, kind: bytes, payload: bytes) -> None:
-        """Has the worker read a file (`F`) or the next block of lines of one (`B`)."""
+    def _request(self, kind: bytes, payload: bytes, *, offset: int = 0) -> None:
+        """Has the worker read a file (`F`), or lines of one that begin at a byte of its text (`B`)."""
         worker, is_block = self._started(), kind == b"B"
         worker.send(kind, payload)
         while kind != b"D":
@@ -168,8 +197,19 @@ class Intake:
             elif kind == b"E":
                 category, reason, line, column = read_json(payload)
                 if is_block and line is not None:
-                    line += self._lines.line
+                    line += self._lines_before(offset)
                 raise self._error(category, reason, line, column)
+
+    def _lines_before(self, offset: int) -> int:
+        """Lines of the current file before a byte of its text."""
+        feed, count = self._feed(), 0
+        try:
+            while offset > 0 and (piece := feed.read(offset)):
+                count += piece.count(b"\n")
+                offset -= len(piece)
+        finally:
+            feed.close()
+        return count
 
     def _started(self) -> Worker:
         if self._worker is None:

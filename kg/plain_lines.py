@@ -40,20 +40,15 @@ _XSD_STRING = "<http://www.w3.org/2001/XMLSchema#string>"
 _RDF = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _MADE_BY_SYNTAX = (f"{_RDF}langString>", f"{_RDF}dirLangString>")
 _KIND_BITS = 2
-_NO_TRIPLE = re.compile(r"^(?:#[^\r\n]*)?\n", re.MULTILINE)
+_NO_TRIPLES = re.compile(r"\n(?:(?:#[^\r\n]*)?\n)+")
 
 _TERM_BYTES = 300  # of a term, above its text: measured with the two look-ups of a million IRIs
 
 
 class PlainLines:
-    """Reads plain lines into ids of a dictionary, which gets the new terms.
-
-    Attributes:
-        line: lines of the file that were read, or passed by with `skip`.
-    """
+    """Reads plain lines into ids of a dictionary, which gets the new terms."""
 
     def __init__(self, dictionary: Dictionary) -> None:
-        self.line = 0
         self._terms = _Terms(dictionary)
 
     @property
@@ -63,12 +58,7 @@ class PlainLines:
 
     def begin(self, file: int) -> None:
         """The lines that come are of this file: blank nodes end with the one before."""
-        self.line = 0
         self._terms.begin(file)
-
-    def skip(self, block: bytes) -> None:
-        """Passes by a block that was read elsewhere."""
-        self.line += block.count(b"\n")
 
     def read(self, block: bytes) -> Ids | None:
         """The ids of a block of whole lines, shape (num_triples, 3); None where a line is not of the plain form."""
@@ -76,14 +66,12 @@ class PlainLines:
             text = block.decode()
             text = text if text.endswith("\n") else text + "\n"
             try:
-                ids = self._triples(text)
-                self.line += len(ids)
+                return self._triples(text)
             except ValueError:
-                ids = self._triples(_NO_TRIPLE.sub("", text.replace("\r\n", "\n")))
-                self.skip(block)
+                rest = _NO_TRIPLES.sub("\n", "\n" + text.replace("\r\n", "\n"))[1:]
+                return None if rest == text else self._triples(rest)
         except ValueError:
             return None
-        return ids
 
     def _triples(self, text: str) -> Ids:
         """The ids of lines.

@@ -51,28 +51,26 @@ def key(term: Any) -> str:
     return str(term) if isinstance(term, ox.BlankNode) else key_of(term)
 
 
-def read(text: str) -> tuple[set[tuple[str, ...]], PlainLines]:
-    """The triples of a text by the plain reader, with the parser for the blocks it leaves; and the reader."""
-    dictionary = Dictionary()
-    reader, found = PlainLines(dictionary), set()
-    data = text.encode()
+def read(text: str, reader: PlainLines, dictionary: Dictionary) -> set[tuple[str, ...]]:
+    """The triples of a text by the plain reader, with the parser for the blocks it leaves."""
+    found, data = set(), text.encode()
     for block in whole_lines([data[at : at + 40] for at in range(0, len(data), 40)], most=1 << 20):
         ids = reader.read(block)
         if ids is None:
             found |= {tuple(map(reader.own_key, triple)) for triple in parsed(block)}
-            reader.skip(block)
         else:
             found |= {tuple(map(dictionary.key, triple)) for triple in ids.tolist()}
-    return found, reader
+    return found
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(lines(), max_size=8))
 def test_the_triples_are_those_of_the_parser(made: list[str]) -> None:
     text = "\n".join(made)
-    found, reader = read(text + "\n")
+    dictionary = Dictionary()
+    reader = PlainLines(dictionary)
+    found = read(text, reader, dictionary)
     assert found == {tuple(map(reader.own_key, triple)) for triple in parsed(text.encode())}
-    assert reader.line == max(1, len(made))
 
 
 ALPHABET = st.sampled_from("ahz09:/?#[]@!$%&'()*+,;=.-_~ <>\"{}|^`\\\x00\x7f\x85\xa0é\u2028\ue000\ufdd0\uffff😀")
@@ -151,6 +149,22 @@ def test_blank_nodes_end_with_their_file_whoever_reads_their_lines(tmp_path: Pat
             ("<urn:a>", "<urn:p>", f"<<( {x} <urn:p> {y} )>>"),
         )
     }
+
+
+@pytest.mark.parametrize("every", [1, 40, 300, 2000, 4999])
+def test_other_lines_anywhere_change_nothing(tmp_path: Path, every: int) -> None:
+    texts = [f"<urn:{i}> <urn:p> _:n{i % 7} .\n" for i in range(5000)]
+    texts[::every] = [text.replace(" ", "\t") for text in texts[::every]]
+    files = [tmp_path / "a.nt", tmp_path / "a.ttl"]
+    for file in files:
+        file.write_text("".join(texts), encoding="utf-8")
+    plain, whole = ({tuple(map(str, triple)) for triple in load_graph(file).triples()} for file in files)
+    assert {(s, p) for s, p, _ in plain} == {(s, p) for s, p, _ in whole}
+    assert len({o for _, _, o in plain}) == 7
+    assert len(plain) == 5000
+    (tmp_path / "a.nt").write_text("".join(texts[:-1]) + "<urn:s> <urn:p> oops .\n", encoding="utf-8")
+    with pytest.raises(SyntaxInputError, match=r"a\.nt:5000:"):
+        load_graph(files[0])
 
 
 def test_terms_are_the_same_in_plain_lines_and_in_other_syntaxes(tmp_path: Path) -> None:

@@ -186,17 +186,16 @@ def whole_lines(pieces: Iterable[bytes], *, most: int) -> Iterator[bytes]:
     Raises:
         Refusal: a line is longer than `most` bytes.
     """
-    rest = b""
+    rest: list[bytes] = []  # a line may be many pieces long
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
         if end:
-            yield rest + piece[:end]
-            rest = piece[end:]
-        else:
-            rest += piece
-        if len(rest) > most:
+            yield b"".join((*rest, piece[:end]))
+            rest.clear()
+        rest.append(piece[end:])
+        if sum(map(len, rest)) > most:
             raise Refusal(
                 "limit", f"Expected terms and comments of at most {most >> 20} MiB each; shorten or split the text"
             )
-    if rest:
-        yield rest
+    if any(rest):
+        yield b"".join(rest)

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rdflib import OWL, RDF, RDFS, XSD, BNode, Literal, URIRef
+from rdflib import OWL, RDF, RDFS, XSD, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic import uncompiled
+from engine.symbolic.builtins import holds
 from engine.symbolic.check import check
 from engine.symbolic.closure import Closure, materialise
 from engine.symbolic.fixpoint import Budget
 from engine.symbolic.replay import replay
-from engine.symbolic.rules import RuleSet
+from engine.symbolic.rules import Atom, Call, Constant, Filter, Rule, RuleSet, VariableRef
 from engine.symbolic.srl import parse_rules
 from kg.errors import StratificationError
 from kg.graph import KnowledgeGraph
@@ -165,6 +166,20 @@ def test_a_rule_that_reads_every_predicate_sees_no_list_of_the_engine() -> None:
     triples = [Triple(CLASSES[0], OWL.intersectionOf, cell), Triple(cell, RDF.first, CLASSES[1])]
     slow, fast = closures([*triples, Triple(cell, RDF.rest, RDF.nil)], rules)
     assert_equal(slow, fast)
+
+
+@given(st.lists(st.sampled_from([*VALUES[:5], *VALUES[-2:], *CLASSES]), unique=True), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_one_of_some_names_is_told_by_ids_as_by_evaluation(among: list[Node], negated: bool) -> None:
+    x, y, links = Variable("x"), Variable("y"), ex("links")
+    test: Call = Call("IN", (VariableRef(y), *map(Constant, among)))
+    condition = Filter(Call("!", (test,)) if negated else test)
+    rule = Rule(None, (Atom(x, RDF.type, CLASSES[0]),), (Atom(x, links, y), condition))
+    values = list(dict.fromkeys(VALUES))
+    triples = [Triple(ex(f"s{n}"), links, value) for n, value in enumerate(values)]
+    expected = {Triple(t.subject, RDF.type, CLASSES[0]) for t in triples if holds(condition.expression, {y: t.object})}
+    for closure in closures(triples, RuleSet((rule,))):
+        assert set(closure.graph.triples()) == {*triples, *expected}
 
 
 FURTHER = parse_rules(

@@ -46,14 +46,12 @@ class Dictionary:
 
     def intern_key(self, key: str) -> int:
         """The id of the term with this key (see `kg.terms.term_key`), given now if it is new."""
-        found = self._ids.get(key)
-        if found is not None:
-            return found
         new = len(self._keys)
-        self._ids[key] = new
-        self._keys.append(key)
-        self._kinds.append(TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]])
-        return new
+        found = self._ids.setdefault(key, new)
+        if found == new:
+            self._keys.append(key)
+            self._kinds.append(TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]])
+        return found
 
     def intern(self, term: Node) -> int:
         """The id of a term, given now if it is new."""

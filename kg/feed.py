@@ -1,13 +1,15 @@
 """The bytes a parser gets to see: unpacked, measured, in UTF-8, and without the traps XML allows.
 
-Runs inside the parse worker; only the standard library is imported. What is refused here is what the parser itself
-takes or dies of: gzip bombs, entity expansion, byte order marks, encodings other than UTF-8, control characters in XML.
+Runs inside the parse worker, and in the caller's process for N-Triples; only the standard library is imported. What is
+refused here is what the parser itself takes or dies of: gzip bombs, entity expansion, byte order marks, encodings other
+than UTF-8, control characters in XML.
 """
 
 from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -46,7 +48,7 @@ class Feed:
     """A file as a readable object of clean bytes; the error that ended it, if any, is kept in `error`.
 
     Args:
-        path: a regular file.
+        source: the path of a regular file, or whole lines of one that were clean already.
         xml: whether the XML rules apply.
         packed: whether to unpack it with gzip.
         unpacked_bytes: the most bytes to hand out.
@@ -55,15 +57,24 @@ class Feed:
     """
 
     def __init__(
-        self, path: str, *, xml: bool, packed: bool, unpacked_bytes: int, gzip_ratio: float, piece: bytes | None = None
+        self,
+        source: str | bytes,
+        *,
+        xml: bool,
+        packed: bool,
+        unpacked_bytes: int,
+        gzip_ratio: float,
+        piece: bytes | None = None,
     ) -> None:
         self.error: Refusal | None = None
         self.line, self.column = 1, 1
-        self._raw: IO[bytes] = open(path, "rb")  # noqa: SIM115 (closed by `close`)
+        is_clean = isinstance(source, bytes)
+        self._raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
         self._packed = packed
         self._limits = unpacked_bytes, gzip_ratio
         pieces = self._read()
-        pieces = _without_traps(_in_utf8(pieces)) if xml else _without_mark(pieces)
+        if not is_clean:
+            pieces = _without_traps(_in_utf8(pieces)) if xml else _without_mark(pieces)
         self._pieces = pieces if piece is None else _cut(pieces, piece)
         self._counting = piece is not None
         self._last = b""

@@ -1,7 +1,6 @@
 """Files to a `KnowledgeGraph`: every W3C syntax, all or nothing.
 
-The text is parsed by pyoxigraph in a worker process with limits (`kg.parse_worker`); here the worker's keys and integer
-triples become the dictionary and the columns.
+The files are read by `kg.intake`; here they are looked at before, and become a graph once all are read.
 """
 
 from __future__ import annotations
@@ -9,54 +8,19 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import re
 import time
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from kg.columns import Columns
-from kg.dictionary import Dictionary
-from kg.errors import (
-    ConfigError,
-    EmptyGraphError,
-    InputError,
-    LimitError,
-    MissingFileError,
-    NoesisError,
-    NotSupportedError,
-    SyntaxInputError,
-    place,
-)
+from kg.errors import ConfigError, EmptyGraphError, InputError, MissingFileError
 from kg.formats import format_of, is_gzip
-from kg.frames import read_json, unpack_keys
 from kg.graph import KnowledgeGraph
-from kg.worker import Worker
+from kg.intake import Intake
 
 __all__ = ["LoadLimits", "load_graph", "missing_file"]
 
 _LOG = logging.getLogger(__name__)
-
-# What to do about a message of the parser, by the first pattern found in it.
-_REMEDIES = (
-    (r"has not been declared|Unknown prefix", "declare the prefix at the top of the file"),
-    (
-        r"No scheme found",
-        "write the IRI in full, or declare a base (`@base`, `xml:base` or the argument `base`)",
-    ),
-    (r"Invalid IRI", "percent-encode the character in the IRI"),
-    (r"Max stack size", "flatten the nesting"),
-    (r"UTF-8", "save the file as UTF-8"),
-    (r"dot is expected|must be followed by a dot|single triple", "end the statement before with a dot"),
-    (r"Unexpected end|not closed|EOF", "the file is cut off, or a quote or bracket is not closed; complete it"),
-    (r"escape|code point|unicode", "write the character itself or a valid escape"),
-    (r"language|subtag", "use a language tag such as en or en-gb"),
-    (r"XML namespaces are required", "this is no RDF/XML; check what was saved, or name the right format"),
-)
-_REMEDY = "correct it there, or name the right format if the suffix misleads"
 
 
 @dataclass(frozen=True)
@@ -66,7 +30,7 @@ class LoadLimits:
     seconds: float = 600.0
     """Wall clock for all files, in seconds."""
     memory_bytes: int = 4 << 30
-    """Address space of the worker process, in bytes."""
+    """Address space of the worker process, and about what the terms and triples of N-Triples take here, in bytes."""
     unpacked_bytes: int = 16 << 30
     """Text of one file after unpacking, in bytes."""
     gzip_ratio: float = 200.0
@@ -117,22 +81,17 @@ def load_graph(
     if not jobs:
         raise InputError("Expected at least one file (got none)")
     started = time.perf_counter()
-    job = {
-        "files": jobs,
-        "unpacked_bytes": limits.unpacked_bytes,
-        "gzip_ratio": limits.gzip_ratio,
-        "triples": limits.triples,
-    }
-    worker = Worker("kg.parse_worker", job, memory_bytes=limits.memory_bytes)
+    intake = Intake(names, limits, progress)
     try:
-        worker.allow(limits.seconds)
-        dictionary, columns, found = _receive(worker, names, progress)
+        for number, job in enumerate(jobs):
+            intake.read(number, job)
     finally:
-        worker.close()
+        intake.close()
+    columns = intake.columns()
     if not len(columns):
         raise EmptyGraphError(f"Expected at least one triple (got none in {', '.join(names)}); check what was saved")
     _LOG.info("loaded %d triples from %d files in %.2f s", len(columns), len(names), time.perf_counter() - started)
-    return KnowledgeGraph(dictionary, columns, prefixes={**found, **(prefixes or {})}, sources=names)
+    return KnowledgeGraph(intake.dictionary, columns, prefixes={**intake.prefixes, **(prefixes or {})}, sources=names)
 
 
 def _file_job(name: str, format: str | None, base: str | None) -> dict[str, object]:
@@ -149,7 +108,7 @@ def _file_job(name: str, format: str | None, base: str | None) -> dict[str, obje
         )
     if not os.access(path, os.R_OK):
         raise InputError("Expected a file that may be read (got no permission)", file=name)
-    return {"path": str(path.absolute()), "format": found, "packed": is_gzip(path), "base": base}
+    return {"source": str(path.absolute()), "format": found, "packed": is_gzip(path), "base": base}
 
 
 def missing_file(path: Path) -> MissingFileError:
@@ -160,48 +119,3 @@ def missing_file(path: Path) -> MissingFileError:
     near = difflib.get_close_matches(path.name, sorted(entry.name for entry in parent.iterdir()), n=1, cutoff=0.5)
     hint = f"; the nearest there: {parent / near[0]}" if near else ""
     return MissingFileError(f"Expected an existing file (got none of this name){hint}", file=str(path))
-
-
-def _receive(
-    worker: Worker, names: Sequence[str], progress: Callable[[int, int], None] | None
-) -> tuple[Dictionary, Columns, dict[str, str]]:
-    """Everything the worker sends, up to its last frame."""
-    dictionary = Dictionary()
-    ids, sources = array("i"), array("i")  # sources: file number and number of triples, in turn
-    prefixes: dict[str, str] = {}
-    sizes = [os.path.getsize(name) for name in names]
-    current, kind = 0, b""
-    while kind != b"D":
-        kind, payload = worker.receive(file=names[current])
-        if kind == b"K":
-            for key in unpack_keys(payload):
-                dictionary.intern_key(key)
-        elif kind == b"T":
-            ids.frombytes(payload)
-            sources.extend((current, len(payload) // (3 * ids.itemsize)))
-        elif kind == b"F":
-            current = read_json(payload)
-        elif kind == b"P" and progress is not None:
-            progress(min(sum(sizes[:current]) + read_json(payload), sum(sizes)), sum(sizes))
-        elif kind == b"N":
-            for prefix, namespace in read_json(payload).items():
-                prefixes.setdefault(prefix, namespace)
-        elif kind == b"E":
-            raise _error(*read_json(payload), file=names[current])
-    if progress is not None:
-        progress(sum(sizes), sum(sizes))
-    triples = np.frombuffer(ids, dtype=np.int32).reshape(-1, 3)
-    numbers, counts = np.frombuffer(sources, dtype=np.int32).reshape(-1, 2).T
-    s, p, o = triples.T
-    return dictionary, Columns.from_arrays(s, p, o, np.repeat(numbers, counts)), prefixes
-
-
-def _error(kind: str, reason: str, line: int | None, column: int | None, *, file: str) -> NoesisError:
-    """The typed error for a refusal of the worker."""
-    if kind == "unsupported":
-        return NotSupportedError(f"{place(file, line, column)}: {reason}")
-    if kind == "syntax" and not reason.startswith("Expected"):
-        remedy = next((text for pattern, text in _REMEDIES if re.search(pattern, reason)), _REMEDY)
-        return SyntaxInputError(f"{reason}; {remedy}", file=file, line=line, column=column)
-    error = {"syntax": SyntaxInputError, "limit": LimitError}.get(kind, InputError)
-    return error(reason, file=file, line=line, column=column)

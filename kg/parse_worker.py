@@ -1,7 +1,8 @@
 """The process that parses: files in, dictionary keys and integer triples out, as frames on standard output.
 
-Started by `kg.load` through `kg.worker`. Frames: `J` job (in); `F` file begun, `K` block of new keys, `T` int32 triples
-of one file, `P` bytes read, `N` prefixes, `E` error, `D` done (out). Imports only pyoxigraph and the standard library.
+Started by `kg.intake` through `kg.worker`. Frames in: `J` job, then any number of `F` file and `B` block of whole lines
+of N-Triples. Out, for each file and block: `K` block of new keys, `T` int32 triples, `P` bytes read, `N` prefixes, and
+at last `D` done or `E` error. Imports only pyoxigraph and the standard library.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import pyoxigraph as ox
 
 from kg.feed import Feed, Refusal
 from kg.frames import pack_keys, read_frame, read_json, write_frame, write_json
-from kg.plain_lines import PlainLines, whole_lines
 from kg.triple_keys import triple_key
 
 __all__ = ["FORMATS", "key_of", "limit_process", "main"]
@@ -32,7 +32,6 @@ FORMATS = {
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _RDF_LANG = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 _BATCH = 3 << 15  # ids in one frame: 400 kB, and a progress report each
-_LINE_BYTES = 16 << 20  # as much as the parser takes for one term
 _WHERE = re.compile(r"^Parser error (?:at|between) line .*?: ", re.DOTALL)
 _REMOTE = re.compile(r'"@(?:context|import)"\s*:\s*(?:\[\s*)?"([^"]{0,500})"')
 
@@ -72,22 +71,25 @@ def key_of(term: ox.NamedNode | ox.Literal) -> str:
 
 
 class _Loader:
-    """One dictionary over all files; blank nodes are forgotten between files."""
+    """One dictionary over all files; blank nodes are forgotten between files.
+
+    Blank nodes of a block keep their names, because other lines of its file are read elsewhere.
+    """
 
     def __init__(self, job: Mapping[str, Any], out: IO[bytes]) -> None:
         self.job, self.out = job, out
         self.ids: dict[Any, int] = {}
-        self.count = self.total = 0
+        self.count = 0
         self.new: list[str] = []
         self.blank: list[ox.BlankNode | ox.Triple] = []
         self.labels: dict[int, str] = {}
-        self.file = 0
-        self.lines = PlainLines(self.known)
+        self.file: int | None = None
 
     def intern(self, term: Any) -> int:
         """The id of a term seen for the first time."""
         if isinstance(term, ox.BlankNode):
-            key = self.labels[self.count] = f"_:f{self.file}b{len(self.blank)}"
+            name = term.value if self.file is None else f"f{self.file}b{len(self.blank)}"
+            key = self.labels[self.count] = f"_:{name}"
             self.blank.append(term)
         elif isinstance(term, ox.Triple):
             key = self.triple_key(term)
@@ -112,9 +114,6 @@ class _Loader:
         return triple_key(*keys)
 
     def flush(self, triples: array[int], feed: Feed) -> None:
-        self.total += len(triples) // 3
-        if self.total > self.job["triples"]:
-            raise Refusal("limit", f"Expected at most {self.job['triples']} triples; raise `triples` in the limits")
         if self.new:
             write_frame(self.out, b"K", pack_keys(self.new))
             self.new.clear()
@@ -123,19 +122,15 @@ class _Loader:
             del triples[:]
         write_json(self.out, b"P", feed.position)
 
-    def read(self, number: int, file: Mapping[str, Any]) -> None:
-        """Parses one file and sends what is in it."""
-        self.file = number
-        write_json(self.out, b"F", number)
+    def read(self, file: Mapping[str, Any]) -> None:
+        """Parses one file or block and sends what is in it."""
+        self.file = file["number"]
         feed = self.feed(file)
         try:
             triples = array("i")
-            if file["format"] == "ntriples":
-                self.read_lines(feed, triples, file)
-            else:
-                parser = ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"])
-                self.read_quads(parser, triples, feed)
-                write_json(self.out, b"N", parser.prefixes)
+            parser = ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]], base_iri=file["base"])
+            self.read_quads(parser, triples, feed)
+            write_json(self.out, b"N", parser.prefixes)
             self.flush(triples, feed)
         except MemoryError as error:
             if "buffer maximal size" in str(error):
@@ -149,7 +144,6 @@ class _Loader:
             raise self.placed(refusal, file) from None
         finally:
             feed.close()
-        self.lines.forget(self.ids[term] for term in self.blank)
         for term in self.blank:
             del self.ids[term]
         self.blank.clear()
@@ -168,38 +162,9 @@ class _Loader:
             if len(triples) >= _BATCH:
                 self.flush(triples, feed)
 
-    def read_lines(self, feed: Feed, triples: array[int], file: Mapping[str, Any]) -> None:
-        """Reads N-Triples a block of lines at a time; blocks with a line of unusual form go to the parser."""
-        for block in whole_lines(iter(feed.read, b""), most=_LINE_BYTES):
-            ids = self.lines.read(block)
-            if ids is None:
-                try:
-                    self.read_quads(ox.parse(input=block, format=FORMATS["ntriples"]), triples, feed)
-                except SyntaxError:
-                    self.read_whole(file)
-                    raise
-            else:
-                triples.extend(ids)
-            if len(triples) >= _BATCH:
-                self.flush(triples, feed)
-
-    def read_whole(self, file: Mapping[str, Any]) -> None:
-        """Parses a whole file once more for its error, which then tells the line in the file and not in a block."""
-        feed = self.feed(file)
-        try:
-            for _ in ox.parse(input=cast("IO[bytes]", feed), format=FORMATS[file["format"]]):
-                pass
-        finally:
-            feed.close()
-
-    def known(self, term: Any) -> int:
-        """The id of a term, given now if it is new."""
-        id = self.ids.get(term)
-        return self.intern(term) if id is None else id
-
     def feed(self, file: Mapping[str, Any], piece: bytes | None = None) -> Feed:
         return Feed(
-            file["path"],
+            file["source"],
             xml=file["format"] == "rdfxml",
             packed=file["packed"],
             unpacked_bytes=self.job["unpacked_bytes"],
@@ -276,6 +241,11 @@ class _Loader:
         return refusal if found is None else Refusal(refusal.kind, refusal.reason, *found[:2])
 
 
+def _file_of(block: bytes) -> dict[str, Any]:
+    """A block as a file to read."""
+    return {"number": None, "source": block, "format": "ntriples", "packed": False, "base": None}
+
+
 def _has_blank(term: Any) -> bool:
     return isinstance(term, ox.BlankNode) or (
         isinstance(term, ox.Triple) and (_has_blank(term.subject) or _has_blank(term.object))
@@ -298,9 +268,9 @@ def main() -> None:
         return
     loader = _Loader(read_json(frame[1]), out)
     try:
-        for number, file in enumerate(loader.job["files"]):
-            loader.read(number, file)
-        write_json(out, b"D", None)
+        while (frame := read_frame(sys.stdin.buffer)) is not None:
+            loader.read(read_json(frame[1]) if frame[0] == b"F" else _file_of(frame[1]))
+            write_json(out, b"D", None)
     except Refusal as refusal:
         write_json(out, b"E", [refusal.kind, refusal.reason, refusal.line, refusal.column])
     except MemoryError:

@@ -18,7 +18,7 @@ from typing import IO
 from kg.errors import LimitError, NoesisError
 from kg.frames import read_frame, write_frame
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "too_late"]
 
 _CRASHES = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGTRAP"}
 
@@ -53,11 +53,14 @@ class Worker:
         """Whether the process is still there."""
         return self._process.poll() is None
 
-    def allow(self, seconds: float) -> None:
-        """Starts the clock: the worker is killed unless `rest` or another `allow` comes within this many seconds."""
+    def allow(self, seconds: float, *, spent: float = 0.0) -> None:
+        """Starts the clock: the worker is killed unless `rest` or another `allow` comes within this many seconds.
+
+        What was `spent` before the worker is taken off them.
+        """
         self.rest()
         self._seconds = seconds
-        self._timer = threading.Timer(seconds, self._overstay)
+        self._timer = threading.Timer(max(0.0, seconds - spent), self._overstay)
         self._timer.daemon = True
         self._timer.start()
 
@@ -95,11 +98,7 @@ class Worker:
         code = self._process.wait()
         self.close()
         if self._late:
-            return LimitError(
-                f"Expected an end within {self._seconds:g} s (got none); raise `seconds` in the limits or "
-                "give a smaller input",
-                file=file,
-            )
+            return too_late(self._seconds, file)
         name = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit status {code}"
         if code < 0 and name in _CRASHES:
             return LimitError(
@@ -129,6 +128,14 @@ class Worker:
                     pipe.close()
                 except OSError:  # what was still buffered for a worker that is gone
                     continue
+
+
+def too_late(seconds: float, file: str | None) -> LimitError:
+    """The error for what has taken all its seconds."""
+    return LimitError(
+        f"Expected an end within {seconds:g} s (got none); raise `seconds` in the limits or give a smaller input",
+        file=file,
+    )
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -254,8 +254,9 @@ def test_what_is_not_supported_is_named_with_its_place(tmp_path: Path, name: str
         (LoadLimits(seconds=0.001), "an end within 0.001 s"),
     ],
 )
-def test_a_limit_that_is_passed_is_named(tmp_path: Path, limits: LoadLimits, message: str) -> None:
-    path = write(tmp_path / "g.nt", "".join(f"<urn:{i}> <urn:p> <urn:o> .\n" for i in range(40_000)))
+@pytest.mark.parametrize("name", ["g.nt", "g.ttl"])
+def test_a_limit_that_is_passed_is_named(tmp_path: Path, name: str, limits: LoadLimits, message: str) -> None:
+    path = write(tmp_path / name, "".join(f"<urn:{i}> <urn:p> <urn:o> .\n" for i in range(40_000)))
     assert message in failure(path, limits=limits)
 
 

@@ -98,7 +98,7 @@ def _capped(number: Number) -> Number:
 def literal_of(value: Number | bool | str) -> Literal:
     """The literal of a computed value, in canonical form."""
     if isinstance(value, bool):
-        return _typed("true" if value else "false", "boolean")
+        return _TRUE if value else _FALSE
     if isinstance(value, str):
         return Literal(value)
     if value.kind is Kind.INTEGER:
@@ -110,6 +110,9 @@ def literal_of(value: Number | bool | str) -> Literal:
 
 def _typed(text: str, name: str) -> Literal:
     return Literal(text, datatype=XSD[name], normalize=False)
+
+
+_TRUE, _FALSE = _typed("true", "boolean"), _typed("false", "boolean")
 
 
 def _plain(value: Decimal) -> str:

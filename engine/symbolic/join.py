@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import Variable
+from rdflib import URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic.relation import Key, Relation
@@ -347,6 +347,8 @@ def keep_if(
 
     quick = _compare(bindings, condition, dictionary)
     if quick is None:
+        quick = _among(bindings, condition.expression, dictionary)
+    if quick is None:
         quick = on_column(condition.expression, bindings.columns, dictionary)
     if quick is not None:
         return bindings.take(np.flatnonzero(quick))
@@ -395,6 +397,19 @@ def _compare(bindings: Bindings, condition: Filter, dictionary: Dictionary) -> N
     if expression.function != "sameTerm" and bool(np.any((kinds[left] >= LITERAL) & (kinds[right] >= LITERAL))):
         return None
     return np.asarray((left == right) == ((expression.function != "!=") == wanted))
+
+
+def _among(bindings: Bindings, expression: Expression, dictionary: Dictionary) -> NDArray[np.bool_] | None:
+    """Which substitutions pass a test whether a variable is one of some IRIs; None for other filters."""
+    if not isinstance(expression, Call) or expression.function != "IN":
+        return None
+    variable, *others = expression.arguments
+    column = bindings.columns.get(variable.variable) if isinstance(variable, VariableRef) else None
+    terms = [other.term for other in others if isinstance(other, Constant) and isinstance(other.term, URIRef)]
+    if column is None or len(terms) < len(others):
+        return None
+    ids = (dictionary.find(term) for term in terms)
+    return np.isin(column, [id for id in ids if id is not None])
 
 
 def _operand(bindings: Bindings, expression: Expression, dictionary: Dictionary) -> Array | None:

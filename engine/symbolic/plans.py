@@ -7,16 +7,18 @@ a constraint get plans that only *detect* whether the body may have a match: con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rdflib import OWL, RDF, Literal, URIRef, Variable
+from rdflib.term import Node
 
+from engine.symbolic.datatypes import FUNCTION, OWL2RL_DATATYPES
 from engine.symbolic.draft import Draft, Term
-from engine.symbolic.rules import Call, Constant, Expression, Filter, VariableRef
+from engine.symbolic.rules import Call, Constant, Expression, Filter, VariableRef, expression_variables
 from engine.symbolic.tables import CHECK, DIFFERENT, EVERY, PO, SAME, SCAN, SP, TESTED, UNKNOWN, O, P, Plans, S
 from kg.dictionary import BLANK, IRI, LITERAL, Dictionary
 
@@ -90,7 +92,7 @@ def _conjuncts(expression: Expression) -> Iterator[Expression]:
 def _is_known(expression: Expression, dictionary: Dictionary) -> bool:
     if _is_volatile(expression):
         return False
-    return _comparison(expression, dictionary) is not None or len(Filter(expression).variables) == 1
+    return _comparison(expression, dictionary) is not None or len(set(expression_variables(expression))) == 1
 
 
 def _is_volatile(expression: Expression) -> bool:
@@ -180,7 +182,7 @@ class _Builder:
             same = self.dictionary.find(OWL.sameAs)
             sharp = source.head in (((a, same, b),), ((b, same, a),)) or isinstance(a, int) or isinstance(b, int)
             return kind, code(a), code(b), int(sharp), 0
-        variable = Filter(expression).variables[0]
+        variable = next(expression_variables(expression))
         key = (expression, variable)
         if key not in self.tests:
             self.tests[key] = len(self.conditions)
@@ -333,15 +335,19 @@ def asks_kind(expression: Expression) -> bool:
     return isinstance(inner, Call) and inner.function == "isLITERAL" and isinstance(inner.arguments[0], VariableRef)
 
 
-def _of_names(expression: Call, variable: Variable) -> bool:
-    """Whether `IN` asks if a variable is one of some IRIs."""
-    first, *others = expression.arguments
-    named = all(isinstance(other, Constant) and isinstance(other.term, URIRef) for other in others)
-    return first == VariableRef(variable) and named
+def _names_asked(expression: Expression, variable: Variable) -> Collection[Node] | None:
+    """The IRIs of which a test asks if a variable is one; None for any other test."""
+    if not isinstance(expression, Call) or expression.arguments[:1] != (VariableRef(variable),):
+        return None
+    if expression.function == f"{FUNCTION}supported":
+        return OWL2RL_DATATYPES
+    terms = [a.term for a in expression.arguments[1:] if isinstance(a, Constant) and isinstance(a.term, URIRef)]
+    asked = expression.function == "IN" and len(terms) == len(expression.arguments) - 1
+    return terms if asked else None
 
 
 def _tests(conditions: Sequence[tuple[Expression, Variable]], dictionary: Dictionary, num_ids: int) -> Array:
-    """Outcomes of the tests by term, those that ask for the kind of a term known; shape (num_tests, num_ids)."""
+    """Outcomes of the tests by term, shape (num_tests, num_ids): known where a kind or an IRI is asked for."""
     tests = np.full((len(conditions), num_ids), UNKNOWN, np.int8)
     for row, (expression, variable) in zip(tests, conditions, strict=True):
         wanted = True
@@ -352,8 +358,8 @@ def _tests(conditions: Sequence[tuple[Expression, Variable]], dictionary: Dictio
             if kinds is not None:
                 known = dictionary.kinds
                 row[: len(known)] = np.isin(known, kinds) == wanted
-        elif isinstance(expression, Call) and expression.function == "IN" and _of_names(expression, variable):
+        asked = _names_asked(expression, variable)
+        if asked is not None:
             row[:] = not wanted
-            terms = (argument.term for argument in expression.arguments[1:] if isinstance(argument, Constant))
-            row[[id for term in terms if (id := dictionary.find(term)) is not None]] = wanted
+            row[[id for term in asked if (id := dictionary.find(term)) is not None]] = wanted
     return tests

@@ -175,7 +175,8 @@ class _Run:
         self.sources = [Source.of(draft, self.dictionary) for draft in self.drafts if draft]
         self.rule_names = [draft.rule.name for draft in self.drafts if draft]
         self.base = len(self.dictionary)
-        self.num_ids = self.base + len(LISTS)
+        self.made_up_ids = (self.base, self.base + 1, self.base + 2)
+        self.num_ids = self.base + len(self.made_up_ids)
         made_up = np.empty((3, 0), np.int32)
         self.facts: list[tuple[int, int, int, int]] = [
             (s, p, o, number)  # type: ignore[misc]  # a rule without a body is ground
@@ -183,16 +184,15 @@ class _Run:
             for s, p, o in (source.head if not source.body else ())
         ]
         if lists:
-            made_up = self._read_lists()
+            made_up = self._read_lists()  # with repeats, where a list names a class twice
             self._add_list_rules()
-        # The interpreter was seen to miss a member of an intersection, rarely; until that is mended these are compiled.
-        if made_up.size:
-            raise Unsuited("there are intersections or unions")
+        if made_up.size and any(map(_reads_any_predicate, self.sources)):
+            raise Unsuited("a rule reads every predicate, and would read the made-up ones")
         self.tables: Tables = build(self.sources, self.dictionary, self.num_ids)
         self.table = _Table(len(self.asserted[0]) + made_up.shape[1], self.tables.used)
         self.made_up = self.table.add(made_up)
         self.given = self.table.add(self.asserted)
-        self.kinds = np.concatenate([self.dictionary.kinds, np.full(len(LISTS), 3, np.uint8)])
+        self.kinds = np.concatenate([self.dictionary.kinds, np.full(len(self.made_up_ids), 3, np.uint8)])
         same = self.dictionary.find(OWL.sameAs)
         self.same = -1 if same is None else same
         self.names = Names(self.num_ids, self.same, self.kinds)
@@ -208,7 +208,11 @@ class _Run:
         return -1 if found is None else found
 
     def _read_lists(self) -> Array:
-        """(whole, made-up predicate, member) for each list of parts, shape (3, num_members). Notes enumerations."""
+        """Rows with the made-up predicates, shape (3, num_rows). Notes enumerations.
+
+        A class may be the intersection of several lists, each of which is enough: so parts are those of a list, and
+        (list, of, whole) tells whose it is. What is in a part of any list is in a union, so a union has its parts.
+        """
         s, p, o = self.asserted
         found: list[tuple[int, int, int]] = []
         wanted = [self._id(predicate) for predicate in LISTS]
@@ -217,10 +221,11 @@ class _Run:
         first, rest = (self._cells(self._id(predicate)) for predicate in (RDF.first, RDF.rest))
         nil = self._id(RDF.nil)
         literal = self.dictionary.kinds == LITERAL
-        for number, predicate in enumerate(wanted):
+        meets, of, joins = self.made_up_ids
+        for predicate in wanted:
             at = p == predicate
-            for whole, cell in zip(s[at].tolist(), o[at].tolist(), strict=True):
-                seen = 0
+            for whole, head in zip(s[at].tolist(), o[at].tolist(), strict=True):
+                cell, seen = head, 0
                 while cell != nil:
                     member, seen = first.get(cell, -1), seen + 1
                     cell = rest.get(cell, -1)
@@ -229,11 +234,12 @@ class _Run:
                     if literal[member] and predicate != wanted[2]:
                         raise Unsuited("a literal stands among classes")
                     if predicate == wanted[2]:
-                        self.facts.append((member, self.program.type_id, whole, len(self.sources) + 5))
+                        self.facts.append((member, self.program.type_id, whole, len(self.sources)))
+                    elif predicate == wanted[1]:
+                        found.append((whole, joins, member))
                     else:
-                        found.append((whole, self.base + number, member))
-        once = list(dict.fromkeys(found))  # a list may name a member twice
-        return np.ascontiguousarray(np.array(once, np.int32).reshape(-1, 3).T)
+                        found += [(head, meets, member), (head, of, whole)]
+        return np.ascontiguousarray(np.array(found, np.int32).reshape(-1, 3).T)
 
     def _cells(self, predicate: int) -> dict[int, int]:
         at = self.asserted[1] == predicate
@@ -244,17 +250,17 @@ class _Run:
         return cells
 
     def _add_list_rules(self) -> None:
-        x, part, whole = Variable("x"), Variable("part"), Variable("whole")
+        x, part, whole, cell = Variable("x"), Variable("part"), Variable("whole"), Variable("list")
         a, sub = self.program.type_id, self.dictionary.intern(RDFS.subClassOf)
-        meets, joins = self.base, self.base + 1
-        every = (Every(x, whole, meets, a),)
+        meets, of, joins = self.made_up_ids
+        meet = ((cell, meets, part), (cell, of, whole))
         made = {
-            "cls-int1": Source(((whole, meets, part), (x, a, part)), ((x, a, whole),), every=every),
-            "cls-int2": Source(((whole, meets, part), (x, a, whole)), ((x, a, part),)),
-            "scm-int": Source(((whole, meets, part),), ((whole, sub, part),)),
+            "cls-oo": Source((), ()),  # its facts are added at the start
+            "cls-int1": Source((*meet, (x, a, part)), ((x, a, whole),), every=(Every(x, cell, meets, a),)),
+            "cls-int2": Source((*meet, (x, a, whole)), ((x, a, part),)),
+            "scm-int": Source(meet, ((whole, sub, part),)),
             "cls-uni": Source(((whole, joins, part), (x, a, part)), ((x, a, whole),)),
             "scm-uni": Source(((whole, joins, part),), ((part, sub, whole),)),
-            "cls-oo": Source((), ()),  # its facts are added at the start
         }
         self.sources += made.values()
         self.drafts += [None] * len(made)
@@ -388,6 +394,12 @@ class _Run:
         if mixed and not source.detects:
             raise Unsuited("a FILTER holds for some names of a thing only")
         return mixed or bool(self.memory.blurred[number])
+
+
+def _reads_any_predicate(source: Source) -> bool:
+    """Whether a predicate of a body is a variable that no atom with a predicate of its own binds."""
+    named = {term for s, p, o in source.body if not isinstance(p, Variable) for term in (s, o)}
+    return any(isinstance(p, Variable) and p not in named for _, p, _ in source.body)
 
 
 def blank_memory(num_ids: int, num_rules: int, type_id: int) -> Memory:

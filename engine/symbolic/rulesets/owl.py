@@ -217,9 +217,9 @@ def _all_different(axioms: _Axioms) -> Iterator[Rule]:
         for axiom in axioms.lists(predicate, within=OWL.AllDifferent):
             members = dict.fromkeys(member for member in axiom.members if not isinstance(member, Literal))
             if all(isinstance(member, URIRef) for member in members):
-                among = [Call("IN", (VariableRef(v), *map(Constant, members))) for v in (X, Y)]
-                in_order = Call("<", (Call("STR", (VariableRef(X),)), Call("STR", (VariableRef(Y),))))
-                body = (Atom(X, OWL.sameAs, Y), Filter(in_order), Filter(Call("&&", tuple(among))))
+                among = [Filter(Call("IN", (VariableRef(v), *map(Constant, members)))) for v in (X, Y)]
+                in_order = Filter(Call("<", (Call("STR", (VariableRef(X),)), Call("STR", (VariableRef(Y),)))))
+                body: list[BodyElement] = [Atom(X, OWL.sameAs, Y), *among, in_order]  # the filters that few pass first
                 yield _constraint(id, comment, message, body, axiom.triples, table=4)
             else:
                 for x, y in combinations(members, 2):

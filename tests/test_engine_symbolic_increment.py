@@ -225,7 +225,7 @@ def test_many_edits_equal_closing_from_scratch_without_not(case: Edits) -> None:
 
 @pytest.mark.slow
 @given(owl_edits())
-@settings(THOROUGH, max_examples=300)
+@THOROUGH
 def test_many_edits_equal_closing_from_scratch_under_owl(case: Edits) -> None:
     check_owl_edits(case)
 

@@ -35,6 +35,7 @@ from kg.terms import Triple, TripleTerm, term_key
 
 if TYPE_CHECKING:
     from engine.symbolic.backward import Backward
+    from engine.symbolic.device import Device
     from engine.symbolic.ranked import Proofs
 
 __all__ = ["Change", "Closure", "Statistics", "axiom_reader", "close", "materialise", "violations_of"]
@@ -340,7 +341,12 @@ class Closure:
 
 
 def materialise(
-    graph: KnowledgeGraph, rules: RuleSet | None = None, *, entailment: str = "owl2rl", budget: Budget | None = None
+    graph: KnowledgeGraph,
+    rules: RuleSet | None = None,
+    *,
+    entailment: str = "owl2rl",
+    budget: Budget | None = None,
+    device: str | None = None,
 ) -> Closure:
     """The closure of a graph's asserted triples under a built-in rule set and further rules.
 
@@ -349,8 +355,10 @@ def materialise(
             `NOT DATA` see the triples of the graph alone.
         entailment: "owl2rl", "rdfs" or "none": which rules are built in.
         budget: limits; what is cut short has `Closure.incomplete` set.
+        device: a torch device that joins the plain rules, as "cuda" or "cpu"; None for the CPU's own kernels.
 
     Raises:
+        ConfigError: the device is not there.
         UnsafeRuleError: a variable of a rule is not bound where its value is needed.
         UnsupportedRuleError: a rule has an unknown function, or DATA a triple that no graph holds.
         StratificationError: a rule depends on its own result through NOT.
@@ -365,8 +373,8 @@ def materialise(
     ruleset = builtin_rules(entailment).merge(given)
     graph = _with_data(graph, ruleset)
     log.info("materialising %d triples under %d rules", len(graph.asserted), len(ruleset))
-    make = partial(close, graph, ruleset, graph.dictionary, entailment=entailment, budget=budget)
-    quick = _uncompiled(graph, ruleset, entailment) if budget is None else None
+    make = partial(close, graph, ruleset, graph.dictionary, entailment=entailment, budget=budget, device=device)
+    quick = _uncompiled(graph, ruleset, entailment) if budget is None and device is None else None
     closure = Closure(graph, ruleset, make() if quick is None else make, entailment=entailment, quick=quick)
     log.info("inferred %d triples", len(closure.graph.inferred))
     return closure
@@ -403,13 +411,16 @@ def close(
     budget: Budget | None = None,
     claim: Ids | None = None,
     like: Program | None = None,
+    device: str | None = None,
 ) -> Fixpoint:
     """The fixpoint of a graph's asserted triples, and of a claim, under exactly these rules.
 
     Args:
         like: a program of the same rules, whose numbers of rules and labels of new blank nodes are used again.
+        device: as for `materialise`.
 
     Raises:
+        ConfigError: the device is not there.
         StratificationError: see `Fixpoint.run`.
     """
     type_id = dictionary.intern(RDF.type)
@@ -422,7 +433,16 @@ def close(
         _fill(store, graph, step=DATA_STEP, data=True)
     program = Program(ruleset, dictionary, type_id, like=like)
     axiom_rules = axiom_reader(store, dictionary, entailment=entailment)
-    return Fixpoint(store, program, axiom_rules=axiom_rules, budget=budget).run()
+    return Fixpoint(store, program, axiom_rules=axiom_rules, budget=budget, device=_device(device)).run()
+
+
+def _device(name: str | None) -> Device | None:
+    """The device of a name; torch is imported for one alone."""
+    if name is None:
+        return None
+    from engine.symbolic.device import Device
+
+    return Device(name)
 
 
 def axiom_reader(store: Store, dictionary: Dictionary, *, entailment: str) -> Callable[[], Sequence[Rule]]:

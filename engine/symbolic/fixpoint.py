@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from engine.symbolic.rules import Rule
 from engine.symbolic.stratify import Dependency, stratify
 from kg.dictionary import LITERAL, Dictionary
 from kg.errors import ConfigError, StratificationError
+
+if TYPE_CHECKING:
+    from engine.symbolic.device import Device
 
 __all__ = ["Budget", "Exhausted", "Fixpoint", "strata_of"]
 
@@ -157,6 +160,7 @@ class Fixpoint:
         program: the rules; grows with the schema.
         axiom_rules: reads the list-valued axioms of the store as rules.
         budget: limits; when one runs out, `exhausted` says which and the store is sound but not complete.
+        device: joins the plain rules; None for the CPU's own kernels.
     """
 
     def __init__(
@@ -166,8 +170,10 @@ class Fixpoint:
         *,
         axiom_rules: Callable[[], Sequence[Rule]] = tuple,
         budget: Budget | None = None,
+        device: Device | None = None,
     ) -> None:
         self.store, self.program, self.axiom_rules = store, program, axiom_rules
+        self.device = device
         self.spending = Spending(budget or Budget(), program.dictionary)
         self.step = DATA_STEP
         self.exhausted: str | None = None
@@ -352,7 +358,16 @@ class Fixpoint:
         return self._fusions[rule.number]
 
     def _insert(self, rule: CompiledRule, fused: FusedRule, slices: list[Slice], changed: int | None) -> list[Key]:
-        target = Target(
+        target = self._target(rule)
+        try:
+            if self.device is not None:
+                return self.device.run(fused, slices, changed, target)
+            return fused.run(slices, changed, target)
+        except MemoryError as error:
+            raise Exhausted(f"rule '{rule.rule.name}': {error}") from error
+
+    def _target(self, rule: CompiledRule) -> Target:
+        return Target(
             self.store,
             rule.number,
             self.step,
@@ -361,10 +376,6 @@ class Fixpoint:
             self.spending.rows(rule),
             lambda: self.spending.check(len(self.store) - self._asserted, self.store),
         )
-        try:
-            return fused.run(slices, changed, target)
-        except MemoryError as error:
-            raise Exhausted(f"rule '{rule.rule.name}': {error}") from error
 
     def _literal(self) -> NDArray[np.bool_]:
         """Whether each term is a literal; only a SET makes new ones, so it is made again when there are more terms."""
@@ -419,14 +430,13 @@ class Fixpoint:
         assert rule.closes is not None
         relation = self.store.writable(rule.closes)
         size = relation.size
+        if self.device is not None:
+            return self._reach_on(self.device, rule, rule.closes, relation)
         nodes, inverse = _dense(relation.s, relation.o)
         s, o = inverse[:size], inverse[size:]
         order = np.argsort(s, kind="stable")
         offsets = np.searchsorted(s[order], np.arange(len(nodes) + 1))
-        most = self.spending.budget.triples
-        limit = np.iinfo(np.int64).max if most is None else most
-        if self.spending.budget.bytes is not None:
-            limit = min(limit, self.spending.budget.bytes // (2 * _ROW_BYTES))
+        limit = self._reach_limit()
         grown_s, grown_o, end, finished = kernels().reach(
             nodes.astype(np.int32),
             np.flatnonzero(np.diff(offsets)),
@@ -442,6 +452,24 @@ class Fixpoint:
         self.store.grew(rule.closes, relation, new)
         rule.seen[:] = [end, end]
         return [rule.closes] if new else []
+
+    def _reach_limit(self) -> int:
+        most = self.spending.budget.triples
+        limit = int(np.iinfo(np.int64).max) if most is None else most
+        if self.spending.budget.bytes is not None:
+            limit = min(limit, self.spending.budget.bytes // (2 * _ROW_BYTES))
+        return limit
+
+    def _reach_on(self, device: Device, rule: CompiledRule, key: Key, relation: Relation) -> list[Key]:
+        """The same on a device."""
+        limit = self._reach_limit()
+        found = device.reach(relation, limit, self._target(rule))
+        if found is None:
+            raise Exhausted(f"more than {limit} triples were inferred")
+        new = relation.append(*found, rule=rule.number, step=self.step)
+        self.store.grew(key, relation, new)
+        rule.seen[:] = [relation.size, relation.size]
+        return [key] if new else []
 
     def _note_read(self, rule: CompiledRule, ends: list[int]) -> None:
         """Remember how large the relations were that a NOT, or a rule that runs once, takes to be complete."""

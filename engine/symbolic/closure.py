@@ -187,6 +187,8 @@ class Closure:
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
         """What breaks the constraints, each once per constraint and substitution."""
+        if not self._broken:
+            return ()  # without asking for the compiled rules
         program = self.state.program
         return tuple(
             violation_of(item, program, self.graph, partial(self.prover.prove_violation, item.constraint, item.values))

@@ -53,6 +53,14 @@ class Severity(enum.StrEnum):
     never = "never"
 
 
+class Entailment(enum.StrEnum):
+    """The built-in rules to close files under."""
+
+    owl2rl = "owl2rl"
+    rdfs = "rdfs"
+    none = "none"
+
+
 @app.command()
 def ask(
     folder: Folder,
@@ -151,40 +159,80 @@ def materialise(
 
 @app.command()
 def audit(
-    folder: Folder,
+    paths: Annotated[list[Path], typer.Argument(help="A domain folder, or RDF and rule files and folders of them.")],
+    shapes: Annotated[list[Path] | None, typer.Option("--shapes", help="SHACL shapes; may be repeated.")] = None,
+    claims: Annotated[
+        Path | None, typer.Option("--claims", help="Conclusions to judge: .tsv, .ndjson, or an RDF file.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="The folder or files as they were, to tell what is new.")
+    ] = None,
+    only_new: Annotated[bool, typer.Option("--only-new", help="Fail on what is new alone; needs --against.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Audit the rules themselves too.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Audit the ontology itself too.")] = False,
+    closed_world: Annotated[
+        bool, typer.Option("--closed-world", help="Tell what the ontology requires and the data has not.")
+    ] = False,
+    entailment: Annotated[
+        Entailment | None, typer.Option("--entailment", help="Built-in rules; default: the domain's, or owl2rl.")
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option("--fail-on", help="Exit with 1 from this severity on.")
     ] = Severity.violation,
     limit: Annotated[
         int, typer.Option("--limit", help="Show at most this many; the total is always given.", min=0)
     ] = 50,
+    limit_per_rule: Annotated[
+        int | None, typer.Option("--limit-per-rule", help="Show at most this many of each rule.", min=0)
+    ] = None,
     proofs: Annotated[bool, typer.Option("--proofs/--no-proofs", help="Show why each is violated.")] = True,
+    supports: Annotated[
+        int, typer.Option("--supports", help="Show so many minimal sets of triples that suffice for each.", min=0)
+    ] = 0,
+    repairs: Annotated[int, typer.Option("--repairs", help="Show so many changes that mend each.", min=0)] = 0,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A run folder, whose embedding says which repair is likelier.")
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option("--report", help="Write a report; format by suffix: html md sarif xml csv ttl jsonld json txt."),
+    ] = None,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
-    """List the violations of the domain's constraints, each with its proof."""
-    from engine.audit import audit as find_violations
-    from pipelines.describe import describe_violation, inert
+    """List what is wrong with a graph, or with a file of conclusions: why, how bad it is, and what would mend it."""
+    from engine.symbolic import Budget
+    from pipelines import audit as audits
+    from pipelines.report.write import format_of_report, render, write_report
 
-    _, closure = _close(folder, seconds)
-    found = find_violations(closure)
-    shown = [describe_violation(closure, violation) for violation in found.violations[:limit]]
-    if as_json:
-        _print_json({"total": len(found.violations), "incomplete": closure.incomplete, "violations": shown})
-    else:
-        typer.echo(
-            f"{len(found.violations)} violations"
-            + (f", {len(shown)} shown" if len(shown) < len(found.violations) else "")
-        )
-        for entry in shown:
-            typer.echo(inert(f"\n{entry['severity']}: {entry['message']} [{entry['rule']}]"))
-            if proofs:
-                typer.echo("\n".join(f"  {inert(line)}" for line in entry["proof"].splitlines()))
-    order = ["info", "warning", "violation"]
-    failing = fail_on is not Severity.never and any(
-        order.index(str(v.severity)) >= order.index(fail_on.value) for v in found.violations
+    if only_new and not against:
+        raise typer.BadParameter("Expected --against with --only-new", param_hint="--only-new")
+    for path in report or []:
+        format_of_report(path)  # so that a wrong suffix costs no audit
+    config = audits.AuditConfig(
+        shapes=tuple(shapes or ()),
+        rules=rules,
+        schema=schema,
+        closed_world=closed_world,
+        entailment=entailment and entailment.value,
+        budget=None if seconds is None else Budget(seconds=seconds),
+        limits=audits.Limits(limit, limit_per_rule, proofs, supports, repairs),
+        run=run,
     )
-    raise typer.Exit(VIOLATED if failing else _finished(closure))
+    found = audits.run_audit(paths, config, claims=claims, against=against)
+    described = found.to_dict(config.limits)
+    for path in report or []:
+        write_report(described, path)
+    if as_json:
+        _print_json(described)
+    else:
+        typer.echo(render(described, "text"), nl=False)
+    failing = audits.fails(found, None if fail_on is Severity.never else fail_on.value, only_new=only_new)
+    if found.incomplete is not None:
+        from pipelines.describe import inert
+
+        typer.echo(inert(f"noesis: the audit is incomplete: {found.incomplete}"), err=True)
+    raise typer.Exit(VIOLATED if failing else INCOMPLETE if found.incomplete is not None else DONE)
 
 
 @app.command()

@@ -1,0 +1,129 @@
+"""An audit from files to files: load, close, look for what is wrong, and write the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.audit import AuditReport, Finding, audit
+from engine.symbolic import Budget, Closure, load_rules, materialise, rules_of
+from engine.symbolic.rules import RuleSet
+from kg.domain import RULE_SUFFIXES, load_domain
+from kg.errors import InputError
+from kg.formats import format_of
+from kg.load import load_graph, missing_file
+
+if TYPE_CHECKING:
+    from kg.domain import Domain
+
+__all__ = ["AuditConfig", "Subject", "load_subject", "run_audit"]
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """What an audit looks at.
+
+    Args:
+        shapes: SHACL files beside those of the domain. rules: also the rules themselves. schema: also the ontology.
+        closed_world: also what is required and not there.
+        entailment: the built-in rules to close files under (owl2rl, rdfs or none); None is the domain's, or owl2rl.
+        budget: of the closure.
+    """
+
+    shapes: tuple[Path, ...] = ()
+    rules: bool = False
+    schema: bool = False
+    closed_world: bool = False
+    entailment: str | None = None
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited: a domain folder, or files.
+
+    Args:
+        domain: None where files were given.
+        shapes: SHACL files of the domain.
+    """
+
+    name: str
+    closure: Closure
+    domain: Domain | None = None
+    shapes: tuple[Path, ...] = field(default=())
+
+
+def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Subject:
+    """Load and close what is to be audited.
+
+    One folder with RDF files in it is a domain (see `load_domain`). Of any other folders all RDF files and rule files
+    are read, those in subfolders too, and files are read as they are.
+
+    Raises:
+        MissingFileError: a path is not there. InputError: there is no RDF file, or what `load_graph` raises.
+    """
+    config = config or AuditConfig()
+    if len(paths) == 1 and paths[0].is_dir() and any(_is_rdf(path) for path in paths[0].iterdir() if path.is_file()):
+        domain = load_domain(paths[0])
+        rules = load_rules(domain.rule_files, root=domain.folder).merge(rules_of(domain.graph))
+        entailment = config.entailment or domain.entailment
+        closure = materialise(domain.graph, rules, entailment=entailment, budget=config.budget)
+        return Subject(domain.name, closure, domain, getattr(domain, "shape_files", ()))
+    files = list(_files(paths))
+    graph_files = [path for path in files if _is_rdf(path)]
+    if not graph_files:
+        raise InputError(f"Expected RDF files to audit (got none in {', '.join(map(str, paths))})")
+    rules = RuleSet()
+    for path in files:
+        if path.suffix in RULE_SUFFIXES and path not in graph_files:
+            rules = rules.merge(load_rules([path], root=path.parent))
+    graph = load_graph(graph_files)
+    rules = rules.merge(rules_of(graph))
+    closure = materialise(graph, rules, entailment=config.entailment or "owl2rl", budget=config.budget)
+    return Subject(paths[0].name if len(paths) == 1 else f"{len(graph_files)} files", closure)
+
+
+def run_audit(subject: Subject, config: AuditConfig | None = None) -> AuditReport:
+    """The report on a subject, with every check that is asked for."""
+    config = config or AuditConfig()
+    return audit(subject.closure, name=subject.name, checks=list(_checks(subject, config)))
+
+
+def _checks(subject: Subject, config: AuditConfig) -> Iterable[Callable[[Closure], Iterable[Finding]]]:
+    shapes = (*subject.shapes, *config.shapes)
+    if shapes:
+        from engine.audit.shapes import shape_findings
+
+        yield shape_findings(shapes)
+    if config.rules:
+        from engine.audit.rules import rule_findings
+
+        yield rule_findings
+    if config.schema:
+        from engine.audit.schema import schema_findings
+
+        yield schema_findings
+    if config.closed_world:
+        from engine.audit.completeness import completeness_findings
+
+        yield completeness_findings
+
+
+def _is_rdf(path: Path) -> bool:
+    try:
+        format_of(path, None)
+    except ValueError:
+        return False
+    return path.suffix not in RULE_SUFFIXES
+
+
+def _files(paths: Sequence[Path]) -> Iterable[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+        elif path.exists():
+            yield path
+        else:
+            raise missing_file(path)

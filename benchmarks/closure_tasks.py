@@ -51,20 +51,9 @@ Measure = Callable[[Path, Clock], dict[str, int]]
 
 def warm() -> None:
     """Read the compiled kernels from the cache, which a process does once."""
-    from rdflib import OWL, RDFS, URIRef
+    from engine.symbolic.precompile import precompile
 
-    from engine.symbolic import materialise, parse_rules
-    from kg.graph import KnowledgeGraph
-    from kg.terms import Triple
-
-    a = URIRef(HERE + "a")
-    rule = (
-        "RULE { ?x <p:p> ?z } WHERE { ?x <p:p> ?y . ?y <p:p> ?z }"
-        "RULE { ?x <p:q> ?z } WHERE { ?x <p:p> ?y . ?y <p:p> ?z . ?x <p:p> ?z }"
-    )
-    materialise(KnowledgeGraph.from_triples([Triple(a, URIRef("p:p"), a)]), parse_rules(rule), entailment="none")
-    schema = [Triple(a, RDFS.subClassOf, URIRef(HERE + "b")), Triple(a, OWL.sameAs, URIRef(HERE + "c"))]
-    materialise(KnowledgeGraph.from_triples(schema))
+    precompile()
 
 
 def close(graph: Any, rules: str | None, clock: Clock, entailment: str = "none") -> Any:

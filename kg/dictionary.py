@@ -53,6 +53,20 @@ class Dictionary:
             self._kinds.append(TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]])
         return found
 
+    def intern_keys(self, keys: Sequence[str]) -> NDArray[np.int64]:
+        """The ids of the terms with these keys, given in this order to those that are new; shape (num_keys,)."""
+        first = len(self._keys)
+        known, new, ids = self._ids.setdefault, self._keys.append, list[int]()
+        size = first
+        for key in keys:
+            found = known(key, size)
+            if found == size:
+                new(key)
+                size += 1
+            ids.append(found)
+        self._kinds.extend(TRIPLE if key[:2] == "<<" else _KIND_OF[key[0]] for key in self._keys[first:])
+        return np.array(ids, dtype=np.int64)
+
     def intern(self, term: Node) -> int:
         """The id of a term, given now if it is new."""
         return self.intern_key(term_key(term))

@@ -9,11 +9,15 @@ N-Triples no term goes over the end of a line.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
 from itertools import chain, repeat
 from sys import getsizeof
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kg.columns import Ids
 from kg.dictionary import BLANK, IRI, LITERAL, Dictionary
@@ -43,6 +47,9 @@ _KIND_BITS = 2
 _NO_TRIPLES = re.compile(r"\n(?:(?:#[^\r\n]*)?\n)+")
 
 _TERM_BYTES = 300  # of a term, above its text: measured with the two look-ups of a million IRIs
+# Bytes of plain lines from which on they are scanned by compiled code: where the compiler is there already, and where
+# importing it (half a second) has to be won back.
+_SCANNED, _SCANNED_COLD = 4 << 20, 96 << 20
 
 
 class PlainLines:
@@ -50,18 +57,28 @@ class PlainLines:
 
     def __init__(self, dictionary: Dictionary) -> None:
         self._terms = _Terms(dictionary)
+        self._scanned: _Scanned | None = None
+        self._read = 0
 
     @property
     def memory(self) -> int:
         """About the bytes that the terms met here take, in the dictionary too."""
-        return self._terms.text_bytes + _TERM_BYTES * len(self._terms)
+        terms = self._terms.text_bytes + _TERM_BYTES * len(self._terms)
+        return terms if self._scanned is None else terms + self._scanned.memory
 
     def begin(self, file: int) -> None:
         """The lines that come are of this file: blank nodes end with the one before."""
         self._terms.begin(file)
+        if self._scanned is not None:
+            self._scanned.forget_nodes()
 
     def read(self, block: bytes) -> Ids | None:
         """The ids of a block of whole lines, shape (num_triples, 3); None where a line is not of the plain form."""
+        self._read += len(block)
+        if self._scanned is None and self._read > (_SCANNED if "numba" in sys.modules else _SCANNED_COLD):
+            self._scanned = _Scanned(self._terms) if _has_compiler() else None
+        if self._scanned is not None and (ids := self._scanned.read(block)) is not None:
+            return ids
         try:
             text = block.decode()
             text = text if text.endswith("\n") else text + "\n"
@@ -84,11 +101,7 @@ class PlainLines:
             raise ValueError("a last line without its dot")
         parts = chain.from_iterable(map(str.split, lines, repeat(" "), repeat(2)))
         # A line with fewer parts is a ValueError too: no line has more than three to make up for it.
-        values = np.fromiter(map(self._terms.__getitem__, parts), np.int64, 3 * len(lines)).reshape(-1, 3)
-        subjects, predicates, _ = np.bitwise_or.reduce(values, axis=0).tolist()
-        if subjects & LITERAL or predicates & (LITERAL | BLANK):
-            raise ValueError("a subject or predicate of the wrong kind")
-        return (values >> _KIND_BITS).astype(np.int32)
+        return _ids(np.fromiter(map(self._terms.__getitem__, parts), np.int64, 3 * len(lines)).reshape(-1, 3))
 
     def own_key(self, key: str) -> str:
         """The key of a term of this file that was read elsewhere, where blank nodes keep their names in the file."""
@@ -108,12 +121,18 @@ class _Terms(dict[str, int]):
     def __init__(self, dictionary: Dictionary) -> None:
         super().__init__()
         self.text_bytes = 0
-        self._intern = dictionary.intern_key
+        self.intern, self.intern_keys = dictionary.intern_key, dictionary.intern_keys
         self._blank: dict[str, str] = {}
         self._file = 0
 
     def __missing__(self, text: str) -> int:
-        """What is known of a text from now on.
+        """What is known of a text from now on; raises as `value` does."""
+        self.text_bytes += getsizeof(text)
+        value = self[text] = self.value(text)
+        return value
+
+    def value(self, text: str) -> int:
+        """Id and kind of a text.
 
         Raises:
             ValueError: it is no term in plain form.
@@ -124,9 +143,7 @@ class _Terms(dict[str, int]):
             key, kind = self.blank_key(text), BLANK
         else:
             key, kind = _literal_key(text), LITERAL
-        self.text_bytes += getsizeof(text)
-        value = self[text] = self._intern(key) << _KIND_BITS | kind
-        return value
+        return self.intern(key) << _KIND_BITS | kind
 
     def begin(self, file: int) -> None:
         """Forgets the blank nodes of the file before."""
@@ -138,6 +155,88 @@ class _Terms(dict[str, int]):
     def blank_key(self, text: str) -> str:
         """The key of a blank node by its name in the file."""
         return self._blank.setdefault(text, f"_:f{self._file}b{len(self._blank)}")
+
+
+class _Scanned:
+    """Texts found by compiled code (`kg.scan`), with id and kind of each once it was needed."""
+
+    def __init__(self, terms: _Terms) -> None:
+        from kg.scan import SIMPLE_IRI, SIMPLE_LITERAL, Texts
+
+        self._terms, self._texts = terms, Texts()
+        self._kinds = np.full(4, -1, dtype=np.int64)  # of the forms that say that a text is its own key
+        self._kinds[[SIMPLE_IRI, SIMPLE_LITERAL]] = IRI, LITERAL
+        self._values = np.full(1 << 14, _UNKNOWN, dtype=np.int64)
+        self._nodes: list[int] = []
+
+    @property
+    def memory(self) -> int:
+        """About the bytes that the texts and their terms take."""
+        return 2 * self._texts.nbytes + _TERM_BYTES * len(self._texts)
+
+    def forget_nodes(self) -> None:
+        """Forgets the blank nodes of the file before."""
+        self._values[self._nodes] = _UNKNOWN
+        self._nodes.clear()
+
+    def read(self, block: bytes) -> Ids | None:
+        """The ids of a block of whole lines, shape (num_triples, 3); None where a line is not of the plain form."""
+        first = len(self._texts)
+        numbers = self._texts.numbers(block if block.endswith(b"\n") else block + b"\n")
+        if len(self._texts) > len(self._values):
+            more = np.full(2 * len(self._texts) - len(self._values), _UNKNOWN, dtype=np.int64)
+            self._values = np.concatenate([self._values, more])
+        if numbers is None:
+            return None
+        try:
+            self._learn(first)
+            values = self._values[numbers]
+            if (values == _UNKNOWN).any():  # of a file before, or of lines that were given up
+                for number in np.unique(numbers[values == _UNKNOWN]).tolist():
+                    self._keep(number, self._texts.text(number))
+                values = self._values[numbers]
+            return _ids(values)
+        except ValueError:
+            return None
+
+    def _learn(self, first: int) -> None:
+        """Give the texts from a number on their values."""
+        forms, texts = self._texts.new(first)
+        kinds = self._kinds[forms]
+        if (kinds >= 0).all():
+            self._values[first : first + len(texts)] = self._terms.intern_keys(texts) << _KIND_BITS | kinds
+            return
+        for number, (kind, text) in enumerate(zip(kinds.tolist(), texts, strict=True), start=first):
+            if kind < 0:
+                self._keep(number, text)
+            else:
+                self._values[number] = self._terms.intern(text) << _KIND_BITS | kind
+
+    def _keep(self, number: int, text: str) -> None:
+        """Give one text its value. Raises as `_Terms.value` does."""
+        self._values[number] = self._terms.value(text)
+        if text.startswith("_"):
+            self._nodes.append(number)
+
+
+_UNKNOWN = -1
+
+
+@cache
+def _has_compiler() -> bool:
+    return find_spec("numba") is not None
+
+
+def _ids(values: NDArray[np.int64]) -> Ids:
+    """The ids of triples, from id and kind of each term, shape (num_triples, 3).
+
+    Raises:
+        ValueError: a term is where none of its kind may be.
+    """
+    subjects, predicates, _ = np.bitwise_or.reduce(values, axis=0).tolist()
+    if subjects & LITERAL or predicates & (LITERAL | BLANK):
+        raise ValueError("a subject or predicate of the wrong kind")
+    return (values >> _KIND_BITS).astype(np.int32)
 
 
 def _is_iri(text: str) -> bool:

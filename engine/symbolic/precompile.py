@@ -19,6 +19,7 @@ from engine.symbolic.kernels import compiled, kernels
 from engine.symbolic.row_index import GroupedRows, MemberRows
 from engine.symbolic.srl import parse_rules
 from kg.graph import KnowledgeGraph
+from kg.scan import Texts
 from kg.terms import Triple
 
 __all__ = ["precompile"]
@@ -57,6 +58,9 @@ def precompile() -> float:
         index.find(s, o, ids, ids)
         type(index)(1).fill(s, o, 0, rows)
     kernels().chain_longest(np.zeros(1, np.int32), 1)
+    texts = Texts()
+    for number in range(8):
+        texts.numbers("".join(f"<a{number}-{line}> <b> <c> .\n" for line in range(5000)).encode())
     return time.perf_counter() - began
 
 

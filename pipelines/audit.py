@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.audit import AuditReport, Finding, audit
-from engine.symbolic import Budget, Closure, load_rules, materialise, rules_of
+from engine.audit import AuditReport, Finding, Limits, audit
+from engine.symbolic import Budget, Closure, Severity, load_rules, materialise, rules_of
 from engine.symbolic.rules import RuleSet
 from kg.domain import RULE_SUFFIXES, load_domain
 from kg.errors import InputError
@@ -18,7 +18,7 @@ from kg.load import load_graph, missing_file
 if TYPE_CHECKING:
     from kg.domain import Domain
 
-__all__ = ["AuditConfig", "Subject", "load_subject", "run_audit"]
+__all__ = ["AuditConfig", "Limits", "Subject", "fails", "load_subject", "run_audit"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class AuditConfig:
         shapes: SHACL files beside those of the domain. rules: also the rules themselves. schema: also the ontology.
         closed_world: also what is required and not there.
         entailment: the built-in rules to close files under (owl2rl, rdfs or none); None is the domain's, or owl2rl.
-        budget: of the closure.
+        budget: of the closure. limits: how much is told.
+        run: a run folder with an embedding of the closure, which says how plausible a triple is.
     """
 
     shapes: tuple[Path, ...] = ()
@@ -38,6 +39,8 @@ class AuditConfig:
     closed_world: bool = False
     entailment: str | None = None
     budget: Budget | None = None
+    limits: Limits = Limits()
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,48 @@ def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Su
     return Subject(paths[0].name if len(paths) == 1 else f"{len(graph_files)} files", closure)
 
 
-def run_audit(subject: Subject, config: AuditConfig | None = None) -> AuditReport:
-    """The report on a subject, with every check that is asked for."""
+def run_audit(
+    paths: Sequence[Path],
+    config: AuditConfig | None = None,
+    *,
+    claims: Path | None = None,
+    against: Sequence[Path] | None = None,
+) -> AuditReport:
+    """The report on what is in some files, with everything that is asked for.
+
+    Args:
+        claims: a file of conclusions to judge by the closure.
+        against: the files as they were before; the report then says which findings are new.
+
+    Raises:
+        NoesisError: what loading, closing and the checks raise.
+    """
     config = config or AuditConfig()
+    subject = load_subject(paths, config)
+    report = _report(subject, config)
+    if against:
+        from engine.audit.compare import compared
+
+        report = compared(report, _report(load_subject(against, config), config))
+    if claims is not None:
+        from engine.audit.claims import with_claims
+
+        report = with_claims(report, claims, limits=config.limits)
+    return report
+
+
+def fails(report: AuditReport, severity: str | None, *, only_new: bool = False) -> bool:
+    """Whether there is a finding, or a contradicted claim, at this severity or a worse one; None is no severity."""
+    if severity is None:
+        return False
+    worst = Severity[severity.upper()]
+    if report.at_least(worst, only_new=only_new):
+        return True
+    claims = report.extra.get("claims")
+    return claims is not None and claims["totals"]["contradicted"] > 0
+
+
+def _report(subject: Subject, config: AuditConfig) -> AuditReport:
     return audit(subject.closure, name=subject.name, checks=list(_checks(subject, config)))
 
 

@@ -35,6 +35,7 @@ _KEYS = (
     "graph",
     "schema",
     "rules",
+    "shapes",
     "claims",
     "wordings",
     "entailment",
@@ -54,6 +55,8 @@ class Domain:
     graph: KnowledgeGraph
     """All graph and schema files as one graph of asserted triples."""
     rule_files: tuple[Path, ...] = ()
+    shape_files: tuple[Path, ...] = ()
+    """SHACL shapes, which audits validate against; they are no facts."""
     notice: str = ""
     """What a reader of any result must know, shown with every report."""
     entailment: str = "owl2rl"
@@ -81,9 +84,9 @@ def load_domain(
 ) -> Domain:
     """The domain in a folder.
 
-    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix; every `*.srl`,
-    `*.rules`, `*.jena` and `*.n3` is a rule file; `claims.tsv` and `wordings.tsv` are read where they are there; the
-    name is the folder's.
+    Without `domain.toml`, or for what it leaves out: every RDF file of the folder is read, by suffix, but for
+    `shapes.ttl` and `*.shapes.ttl`, which are SHACL shapes; every `*.srl`, `*.rules`, `*.jena` and `*.n3` is a rule
+    file; `claims.tsv` and `wordings.tsv` are read where they are there; the name is the folder's.
 
     An ontology that is imported (owl:imports) is read where a file of the folder declares it, named in `domain.toml` or
     not. One that is in no file is logged as a warning and kept in `Domain.missing_imports`; nothing is fetched.
@@ -108,9 +111,12 @@ def load_domain(
         raise _missing_folder(folder)
     settings = _Settings(folder)
     every = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    shape_files = settings.files("shapes")
+    if shape_files is None:
+        shape_files = [path for path in every if path.name == "shapes.ttl" or path.name.endswith(".shapes.ttl")]
     graph_files = settings.files("graph")
     if graph_files is None:
-        graph_files = [path for path in every if _is_rdf(path)]
+        graph_files = [path for path in every if _is_rdf(path) and path not in shape_files]
     graph_files = list(dict.fromkeys([*graph_files, *(settings.files("schema") or [])]))
     if not graph_files:
         raise DomainError(
@@ -131,7 +137,7 @@ def load_domain(
     tables = {key: MappingProxyType(settings.table(key)) for key in _TABLES if key in settings.values}
     # Only now the files, so that a wrong setting costs no load.
     graph = load_graph(graph_files, prefixes=settings.prefixes(), limits=limits, progress=progress)
-    others = [path for path in every if path not in graph_files and _is_rdf(path)]
+    others = [path for path in every if path not in graph_files and path not in shape_files and _is_rdf(path)]
     more, unmet = imported_files(graph, others, limits=limits)
     if more:
         _LOG.info("%s: reading %s, which is imported", name, ", ".join(path.name for path in more))
@@ -151,6 +157,7 @@ def load_domain(
         notice=settings.text("notice", "") if "notice" in settings.values else "",
         graph=graph,
         rule_files=tuple(rule_files),
+        shape_files=tuple(shape_files),
         entailment=entailment,
         claims=tuple(claims),
         wordings=tuple(wordings),

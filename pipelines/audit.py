@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.audit import AuditReport, Finding, Limits, audit
 from engine.symbolic import Budget, Closure, Severity, load_rules, materialise, rules_of
 from engine.symbolic.rules import RuleSet
-from kg.domain import RULE_SUFFIXES, load_domain
+from kg.domain import RULE_SUFFIXES
 from kg.errors import InputError
 from kg.formats import format_of
 from kg.load import load_graph, missing_file
+from pipelines.build import close
 
 if TYPE_CHECKING:
     from kg.domain import Domain
@@ -39,7 +40,7 @@ class AuditConfig:
     closed_world: bool = False
     entailment: str | None = None
     budget: Budget | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     run: Path | None = None
 
 
@@ -49,13 +50,11 @@ class Subject:
 
     Args:
         domain: None where files were given.
-        shapes: SHACL files of the domain.
     """
 
     name: str
     closure: Closure
     domain: Domain | None = None
-    shapes: tuple[Path, ...] = field(default=())
 
 
 def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Subject:
@@ -69,11 +68,8 @@ def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Su
     """
     config = config or AuditConfig()
     if len(paths) == 1 and paths[0].is_dir() and any(_is_rdf(path) for path in paths[0].iterdir() if path.is_file()):
-        domain = load_domain(paths[0])
-        rules = load_rules(domain.rule_files, root=domain.folder).merge(rules_of(domain.graph))
-        entailment = config.entailment or domain.entailment
-        closure = materialise(domain.graph, rules, entailment=entailment, budget=config.budget)
-        return Subject(domain.name, closure, domain, getattr(domain, "shape_files", ()))
+        domain, closure = close(paths[0], entailment=config.entailment, budget=config.budget)
+        return Subject(domain.name, closure, domain)
     files = list(_files(paths))
     graph_files = [path for path in files if _is_rdf(path)]
     if not graph_files:
@@ -114,7 +110,7 @@ def run_audit(
     if claims is not None:
         from engine.audit.claims import with_claims
 
-        report = with_claims(report, claims, limits=config.limits)
+        report = with_claims(report, claims, limit=config.limits.findings, proofs=config.limits.proofs)
     return report
 
 
@@ -125,8 +121,7 @@ def fails(report: AuditReport, severity: str | None, *, only_new: bool = False) 
     worst = Severity[severity.upper()]
     if report.at_least(worst, only_new=only_new):
         return True
-    claims = report.extra.get("claims")
-    return claims is not None and claims["totals"]["contradicted"] > 0
+    return report.claims is not None and report.claims.contradicted > 0
 
 
 def _report(subject: Subject, config: AuditConfig) -> AuditReport:
@@ -134,7 +129,7 @@ def _report(subject: Subject, config: AuditConfig) -> AuditReport:
 
 
 def _checks(subject: Subject, config: AuditConfig) -> Iterable[Callable[[Closure], Iterable[Finding]]]:
-    shapes = (*subject.shapes, *config.shapes)
+    shapes = (*(() if subject.domain is None else subject.domain.shape_files), *config.shapes)
     if shapes:
         from engine.audit.shapes import shape_findings
 

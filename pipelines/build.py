@@ -20,6 +20,7 @@ from kg.columns import Columns
 from kg.domain import Domain, load_domain
 from kg.errors import ConfigError, StoreError, TooSmallError
 from kg.graph import KnowledgeGraph
+from kg.load import load_graph
 from kg.property_axioms import PropertyAxioms
 from kg.split import Split, split_triples
 from pipelines.reader import Progress, closure_key, read_former
@@ -101,15 +102,19 @@ class Fused:
     encoder: Encoder
 
 
-def close(domain: Domain | str | Path, *, budget: Budget | None = None) -> tuple[Domain, Closure]:
+def close(
+    domain: Domain | str | Path, *, entailment: str | None = None, budget: Budget | None = None
+) -> tuple[Domain, Closure]:
     """A domain, loaded if it is a folder, and its closure under its own and the built-in rules.
 
-    Its own rules are those of its rule files, then the SWRL and SHACL-AF rules among its triples.
+    Its own rules are those of its rule files, then the SWRL and SHACL-AF rules among its triples and its shapes.
     """
     if not isinstance(domain, Domain):
         domain = load_domain(domain)
     rules = load_rules(domain.rule_files, root=domain.folder).merge(rules_of(domain.graph))
-    return domain, materialise(domain.graph, rules, entailment=domain.entailment, budget=budget)
+    if domain.shape_files:
+        rules = rules.merge(rules_of(load_graph(domain.shape_files)))
+    return domain, materialise(domain.graph, rules, entailment=entailment or domain.entailment, budget=budget)
 
 
 def embed(

@@ -7,18 +7,24 @@ from. Totals are always those of all findings; a limit bounds what is told in fu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rdflib import BNode
 from rdflib.term import Node
 
 from engine.audit.finding import AuditRule, Finding, term_dict
+from engine.audit.naming import stable_names
 from engine.symbolic import Closure, Severity, Violation
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+
+if TYPE_CHECKING:
+    from engine.audit.claims import JudgedClaims
+    from engine.audit.compare import Comparison
 
 __all__ = ["VERSION", "AuditReport", "Limits", "audit", "triple_dict"]
 
@@ -52,6 +58,8 @@ class AuditReport:
         closure: what was audited. name: of the domain or file. files: what was loaded.
         findings: all of them, the worst first, those of one rule together.
         incomplete: why there may be more; None where the audit is complete.
+        against: what is new since an earlier audit, None where there is none to compare with.
+        claims: conclusions that were judged, None where there are none.
     """
 
     closure: Closure
@@ -59,8 +67,8 @@ class AuditReport:
     name: str = ""
     files: tuple[str, ...] = ()
     incomplete: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Further parts of the report by name, as JSON-ready values: `claims`, `against`."""
+    against: Comparison | None = None
+    claims: JudgedClaims | None = None
 
     @property
     def graph(self) -> KnowledgeGraph:
@@ -88,24 +96,44 @@ class AuditReport:
         counts = Counter(finding.severity for finding in self.findings)
         return {severity: counts[severity] for severity in Severity}
 
-    def at_least(self, severity: Severity) -> int:
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """What tells each finding from others, the same whenever the same graph is audited."""
+        terms = [term for finding in self.findings for term in (finding.focus, *finding.terms.values())]
+        if not any(isinstance(term, BNode) for term in terms):
+            return tuple(finding.key for finding in self.findings)
+        names = stable_names(self.graph)
+        return tuple(finding.named(names).key for finding in self.findings)
+
+    def status(self, key: str) -> str | None:
+        """`new` or `unchanged` since the audit it is compared with; None where there is none."""
+        if self.against is None:
+            return None
+        return "new" if key in self.against.new else "unchanged"
+
+    def at_least(self, severity: Severity, *, only_new: bool = False) -> int:
         """Findings of this severity or a worse one."""
-        return sum(_ORDER[finding.severity] <= _ORDER[severity] for finding in self.findings)
+        wanted = self.findings
+        if only_new:
+            pairs = zip(self.keys, self.findings, strict=True)
+            wanted = tuple(finding for key, finding in pairs if self.status(key) != "unchanged")
+        return sum(_ORDER[finding.severity] <= _ORDER[severity] for finding in wanted)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
         return f"{len(self.findings)} findings ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
 
-    def shown(self, limits: Limits) -> list[Finding]:
-        """The findings that are told in full."""
+    def shown(self, limits: Limits) -> list[tuple[str, Finding]]:
+        """The findings that are told in full, each with its key; new ones first."""
         told: Counter[str] = Counter()
-        found: list[Finding] = []
-        for finding in self.findings:
+        found: list[tuple[str, Finding]] = []
+        pairs = sorted(zip(self.keys, self.findings, strict=True), key=lambda pair: self.status(pair[0]) == "unchanged")
+        for key, finding in pairs:
             if limits.findings is not None and len(found) >= limits.findings:
                 break
             if limits.per_rule is None or told[finding.rule.id] < limits.per_rule:
                 told[finding.rule.id] += 1
-                found.append(finding)
+                found.append((key, finding))
         return found
 
     def to_dict(self, limits: Limits | None = None) -> dict[str, Any]:
@@ -135,13 +163,15 @@ class AuditReport:
                 "by_kind": dict(Counter(str(finding.rule.kind) for finding in self.findings)),
                 "by_rule": self.by_rule,
             },
-            "rules": [self._rule_dict(rule, shown) for rule in dict.fromkeys(f.rule for f in self.findings)],
+            "rules": [
+                self._rule_dict(rule, [finding for _, finding in shown])
+                for rule in dict.fromkeys(f.rule for f in self.findings)
+            ],
             "heat": self._heat(),
-            "findings": [self._finding_dict(finding, limits) for finding in shown],
+            "findings": [self._finding_dict(key, finding, limits) for key, finding in shown],
             "groups": [],
-            "claims": None,
-            "against": None,
-            **self.extra,
+            "claims": None if self.claims is None else self.claims.to_dict(),
+            "against": None if self.against is None else self.against.to_dict(),
         }
 
     def _rule_dict(self, rule: AuditRule, shown: Sequence[Finding]) -> dict[str, Any]:
@@ -169,11 +199,11 @@ class AuditReport:
             for (rule, cls), count in counts.most_common()
         ]
 
-    def _finding_dict(self, finding: Finding, limits: Limits) -> dict[str, Any]:
+    def _finding_dict(self, key: str, finding: Finding, limits: Limits) -> dict[str, Any]:
         graph, proof = self.graph, finding.proof if limits.proofs else None
         location = finding.location
         return {
-            "key": finding.key,
+            "key": key,
             "rule": finding.rule.id,
             "kind": str(finding.rule.kind),
             "severity": str(finding.severity),
@@ -183,7 +213,7 @@ class AuditReport:
             "terms": {name: term_dict(graph, term) for name, term in finding.terms.items()},
             "file": location and location.file,
             "line": location and location.line,
-            "status": None,
+            "status": self.status(key),
             "inferred": proof is not None and any(p.rule is not None for p in proof.premises),
             "group": None,
             "proof": None if proof is None else proof.to_dict(graph),

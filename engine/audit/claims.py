@@ -7,13 +7,14 @@ bounded by a limit, the totals are those of all.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rdflib import Literal
+from rdflib import RDF, Literal
 from rdflib.term import Node
 
 from engine.audit.report import AuditReport, triple_dict
@@ -78,27 +79,28 @@ def judge_claims(closure: Closure, path: Path, *, limit: int | None = None, proo
     """
     totals: Counter[Status] = Counter()
     kept: dict[Status, list[dict[str, Any]]] = {Status.CONTRADICTED: [], Status.UNKNOWN: []}
-    lines: list[int | None] = []
+    lines: deque[int | None] = deque()  # of the claims that are being judged
 
     def claims() -> Iterator[Triple]:
         for line, claim in read_claims(path, closure.graph.prefixes):
             lines.append(line)
             yield claim
 
-    for at, judgement in enumerate(check_stream(closure, claims())):
+    for judgement in check_stream(closure, claims()):
+        line = lines.popleft()
         totals[judgement.status] += 1
         told = kept.get(judgement.status)
         if told is not None and (limit is None or len(told) < limit):
-            told.append(_result(closure, lines[at], judgement, proofs=proofs))
-    return JudgedClaims(str(path), {status: totals[status] for status in Status}, tuple(sum(kept.values(), [])))
+            told.append(_result(closure, line, judgement, proofs=proofs))
+    return JudgedClaims(str(path), {status: totals[status] for status in Status}, tuple(chain(*kept.values())))
 
 
 def read_claims(path: Path, prefixes: Mapping[str, str]) -> Iterator[tuple[int | None, Triple]]:
     """The claims of a file, each with its line (None in RDF files).
 
-    `.tsv`: subject, predicate and object, tab-separated, terms as in Turtle; a header line may name columns, of which
-    these three are read. `.ndjson`, `.jsonl`: an object a line with `subject`, `predicate`, `object` (or `s`, `p`,
-    `o`). Any RDF file: its triples.
+    `.tsv`: subject, predicate and object, tab-separated, terms as in Turtle (`a` too); a header line may name columns,
+    of which these three are read. `.ndjson`, `.jsonl`: an object a line with `subject`, `predicate`, `object` (or `s`,
+    `p`, `o`). Any RDF file: its triples.
 
     Args:
         prefixes: prefix to namespace, for compact names.
@@ -200,7 +202,8 @@ class _Terms:
         terms = []
         for part, text in zip(_PARTS, texts, strict=True):
             try:
-                term = self._known.get(text) or self._read(text.strip())
+                term = RDF.type if part == "predicate" and text == "a" else self._known.get(text)
+                term = self._read(text) if term is None else term
             except InputError as error:
                 raise SyntaxInputError(f"{part}: {error}", file=file, line=line) from None
             if part != "object" and isinstance(term, Literal):
@@ -215,5 +218,5 @@ class _Terms:
     def _read(self, text: str) -> Node:
         if len(self._known) >= _TERMS:
             self._known.clear()
-        term = self._known[text] = parse_term(text, self.prefixes)
+        term = self._known[text] = parse_term(text.strip(), self.prefixes)
         return term

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import pyoxigraph as ox
 from rdflib import DCTERMS, PROV, RDF, RDFS, SH, BNode, Graph, Literal, Namespace, URIRef
 from rdflib.term import Node
 
@@ -36,7 +37,6 @@ _COMPONENTS = {
     "rule": "Rule",
     "schema": "Schema",
 }
-_NOT_IN_IRIS = re.compile(r"[\x00-\x20<>\"{}|^`\\\ud800-\udfff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _PLAIN_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _PREFIXES = {"sh": str(SH), "prov": str(PROV), "dct": str(DCTERMS), "rdfs": str(RDFS), "audit": str(AUDIT)}
@@ -163,8 +163,11 @@ def _term(key: str) -> Node:
 
 
 def _iri(text: str) -> URIRef:
-    """An IRI with those characters quoted that Turtle allows in none."""
-    return URIRef(_NOT_IN_IRIS.sub(lambda found: quote(found[0].encode("utf-8", "replace")), text))
+    """An IRI; of what is none, `urn:noesis:iri:` and its quoted text."""
+    try:
+        return URIRef(ox.NamedNode(text).value)
+    except ValueError:
+        return URIRef(f"urn:noesis:iri:{quote(text.encode('utf-8', 'replace'), safe='')}")
 
 
 def _digest(text: str) -> str:

@@ -21,6 +21,7 @@ Report = Mapping[str, Any]
 
 GITHUB_LIMIT = 65_536
 """Characters of a comment on GitHub."""
+# Our own words never put a colon right after text of others, which could make an emoji of its end.
 _ROOM = 200  # kept free for the line that says what was left out
 _LONGEST_NAME, _LONGEST_TEXT, _LONGEST_PROOF = 200, 600, 4000  # characters, so that one finding fills no page
 _MOST_RULES, _MOST_OTHERS = 60, 20  # rows of the table, entries of a list; the table's other rules are counted
@@ -28,7 +29,7 @@ _MOST_RULES, _MOST_OTHERS = 60, 20  # rows of the table, entries of a list; the 
 _JOINER = "\N{WORD JOINER}"
 # What GitHub makes links of: addresses and mentions, hosts, issue numbers, commits, `GH-1`, emoji.
 _LINKS = re.compile(
-    r"(@|://|\bwww(?=\.)|#(?=\d)|\bGH(?=-\d)|\b[0-9a-f]{6}(?=[0-9a-f])|\b(?:mailto|xmpp)(?=:)"
+    r"(@|://|\bwww(?=\.)|#(?=\d)|\bGH(?=-\d)|\b[0-9a-f]{7,40}\b|\b(?:mailto|xmpp)(?=:)"
     r"|:(?=[\w+-]+:))",
     re.IGNORECASE,
 )
@@ -91,7 +92,9 @@ def _parted(text: str) -> str:
 
 
 def _part(found: str) -> str:
-    return f":{_JOINER}//" if found == "://" else found + _JOINER
+    if found == "://":
+        return f":{_JOINER}//"
+    return _JOINER.join(found[at : at + 6] for at in range(0, len(found), 6)) if len(found) > 6 else found + _JOINER
 
 
 def _html(text: str) -> str:
@@ -127,7 +130,7 @@ def _name(text: str) -> str:
 def _opening(rule: Mapping[str, Any]) -> str:
     lines = [
         "<details>",
-        f"<summary>{_html(line(cut(rule['id'], _LONGEST_NAME)))}: {quantity(rule['total'], 'finding')}</summary>\n",
+        f"<summary>{_html(line(cut(rule['id'], _LONGEST_NAME)))} ({quantity(rule['total'], 'finding')})</summary>\n",
     ]
     about = [cut(rule["text"], _LONGEST_TEXT), place_of(rule)]
     lines += [f"Rule: {escaped(' · '.join(filter(None, about)))}\n"] if any(about) else []
@@ -154,7 +157,7 @@ def _against(report: Report) -> Iterator[str]:
     if against is None:
         return
     figures = f"{against['new']:,} new, {against['unchanged']:,} unchanged, {against['mended']:,} mended"
-    yield f"Against {_name(against['name'])}: {figures}.\n"
+    yield f"Against {_name(against['name'])} ({figures}).\n"
     for finding in against["mended_findings"][:_MOST_OTHERS]:
         yield f"Mended: {escaped(cut(finding['message'], _LONGEST_TEXT))}\n"
 
@@ -164,7 +167,7 @@ def _claims(report: Report) -> Iterator[str]:
     if claims is None:
         return
     totals = ", ".join(f"{count:,} {verdict}" for verdict, count in claims["totals"].items())
-    yield f"Claims of {_name(claims['file'])}: {claims['total']:,} ({totals}).\n"
+    yield f"Claims of {_name(claims['file'])} ({claims['total']:,}): {totals}.\n"
     contradicted = [result for result in claims["results"] if result["verdict"] == "contradicted"]
     for result in contradicted[:_MOST_OTHERS]:
         yield f"<pre>{_html(cut(block(result['text']), _LONGEST_PROOF))}</pre>\n"

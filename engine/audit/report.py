@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rdflib.term import Node
 
@@ -19,6 +19,9 @@ from engine.audit.finding import AuditRule, Finding, term_dict
 from engine.symbolic import Closure, Severity, Violation
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["VERSION", "AuditReport", "Limits", "audit", "triple_dict"]
 
@@ -95,6 +98,21 @@ class AuditReport:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
         return f"{len(self.findings)} findings ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
+
+    def _repr_html_(self) -> str:
+        from engine.audit.notebook import report_html
+
+        return report_html(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A pandas `DataFrame` with a row for each finding, all of them.
+
+        Raises:
+            NotSupportedError: pandas is not installed.
+        """
+        from engine.audit.notebook import report_frame
+
+        return report_frame(self)
 
     def shown(self, limits: Limits) -> list[Finding]:
         """The findings that are told in full."""

@@ -17,7 +17,7 @@ from pipelines.report.plain_text import render_text
 from pipelines.report.sarif import render_sarif
 from pipelines.run import write_atomically
 
-__all__ = ["FORMATS", "render", "write_report"]
+__all__ = ["FORMATS", "format_of_report", "render", "write_report"]
 
 Report = Mapping[str, Any]
 
@@ -44,21 +44,25 @@ def write_report(report: Report, path: str | os.PathLike[str], *, format: str | 
         InputError: an unknown suffix or format, or the path is a folder.
     """
     target = Path(path)
-    chosen = format or _format_of(target)
+    chosen = format or format_of_report(target)
     if target.is_dir():
         raise InputError("Expected a file (got a folder); name a file in it", file=str(target))
     write_atomically(target, render(report, chosen))
 
 
-def _format_of(target: Path) -> str:
-    name = target.name.lower()
+def format_of_report(path: str | os.PathLike[str]) -> str:
+    """The format that the suffix of a report file stands for.
+
+    Raises:
+        InputError: an unknown suffix; the message lists the known ones.
+    """
+    name = Path(path).name.lower()
     for format, (suffixes, _) in FORMATS.items():
         if name.endswith(suffixes):
             return format
     known = ", ".join(suffix for suffixes, _ in FORMATS.values() for suffix in suffixes)
-    raise InputError(
-        f"Expected a report file ending in one of {known} (got {target.suffix or 'no suffix'})", file=str(target)
-    )
+    got = Path(path).suffix or "no suffix"
+    raise InputError(f"Expected a report file ending in one of {known} (got {got})", file=str(path))
 
 
 def _render_json(report: Report) -> str:

@@ -139,7 +139,9 @@ def full(text: str = HOSTILE[0]) -> dict[str, Any]:
     for rule in report["rules"]:
         rule.update(text=text, iri=text, source=text, file=text, line=7)
     for number, finding in enumerate(report["findings"]):
-        finding.update(message=text, focus=term, classes=[term], terms={text: term, "value": term}, file=text, line=3)
+        odd = {"iri": dict(term, value=f"<x:{text}>", kind="iri"), "blank": dict(term, value=f"_:{text}", kind="blank")}
+        terms = {text: term, "value": term, "path": odd["iri"], **odd}
+        finding.update(message=text, focus=odd["blank"], classes=[term], terms=terms, file=text, line=3)
         finding.update(status="new" if number % 2 else "unchanged", text=f"{text}\n  {text}", group=1)
         finding["supports"] = {"complete": False, "sets": [{"triples": [triple], "rules": [text]}]}
         repair = {"remove": [triple], "add": [], "mends": 2, "plausibility": 0.25, "text": text}

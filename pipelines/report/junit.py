@@ -6,12 +6,12 @@ complete, and another whether the claims hold. Controls, which XML 1.0 cannot ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET  # writes only
 
 from pipelines.report.inert_text import block, cut, line, quantity
-from pipelines.report.plain_text import place_of
+from pipelines.report.plain_text import of_rule, place_of
 
 __all__ = ["render_junit"]
 
@@ -26,11 +26,12 @@ def render_junit(report: Report, *, fail_on: str = "violation") -> str:
     Args:
         fail_on: findings of this severity and worse are failures; `never` for none. Others are told as output.
     """
+    told = of_rule(report)
     kinds = dict.fromkeys(rule["kind"] for rule in report["rules"])
     suites = [_suite("audit", [_completeness(report)])]
     for kind in kinds:
         rules = [rule for rule in report["rules"] if rule["kind"] == kind]
-        suites.append(_suite(kind, [_rule_case(report, rule, fail_on) for rule in rules]))
+        suites.append(_suite(kind, [_rule_case(rule, told[rule["id"]], fail_on) for rule in rules]))
     if report["claims"] is not None:
         suites.append(_suite("claims", [_claims_case(report["claims"])]))
     root = ET.Element("testsuites", name=line(f"noesis audit {report['subject']['name']}"))
@@ -64,9 +65,8 @@ def _completeness(report: Report) -> ET.Element:
     return case
 
 
-def _rule_case(report: Report, rule: Mapping[str, Any], fail_on: str) -> ET.Element:
+def _rule_case(rule: Mapping[str, Any], told: Sequence[Mapping[str, Any]], fail_on: str) -> ET.Element:
     case = _case(line(rule["id"]), rule["kind"])
-    told = [finding for finding in report["findings"] if finding["rule"] == rule["id"]]
     worst = max([rule["severity"], *(finding["severity"] for finding in told)], key=_ORDER.index)
     summary = f"{quantity(rule['total'], 'finding')}, {rule['shown']:,} told"
     text = "\n\n".join([_about(rule), *map(_finding, told)])

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from pipelines.report.inert_text import block, cut, line, quantity
-from pipelines.report.plain_text import headline, place_of
+from pipelines.report.plain_text import headline, of_rule, place_of
 
 __all__ = ["GITHUB_LIMIT", "escaped", "render_markdown"]
 
@@ -47,7 +47,8 @@ def render_markdown(report: Report, *, limit: int = GITHUB_LIMIT) -> str:
     page.add("\n".join(_head(report)))
     for part in (*_against(report), *_claims(report), *_groups(report)):
         page.add(part)
-    told = sum(page.fold(_opening(rule), _entries(report, rule)) for rule in report["rules"])
+    findings = of_rule(report)
+    told = sum(page.fold(_opening(rule), map(_entry, findings[rule["id"]])) for rule in report["rules"])
     left = report["totals"]["findings"] - told
     if left:
         page.parts.append(f"{left:,} of {quantity(report['totals']['findings'], 'finding')} are not told here.\n")
@@ -135,10 +136,6 @@ def _opening(rule: Mapping[str, Any]) -> str:
     about = [cut(rule["text"], _LONGEST_TEXT), place_of(rule)]
     lines += [f"Rule: {escaped(' · '.join(filter(None, about)))}\n"] if any(about) else []
     return "\n".join(lines)
-
-
-def _entries(report: Report, rule: Mapping[str, Any]) -> Iterator[str]:
-    return (_entry(finding) for finding in report["findings"] if finding["rule"] == rule["id"])
 
 
 def _entry(finding: Mapping[str, Any]) -> str:

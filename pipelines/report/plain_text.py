@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.report.inert_text import block, line, quantity
 
-__all__ = ["headline", "place_of", "render_text"]
+__all__ = ["headline", "of_rule", "place_of", "render_text"]
 
 Report = Mapping[str, Any]
 
@@ -42,6 +42,14 @@ def place_of(item: Mapping[str, Any]) -> str:
     if item["file"] is None:
         return ""
     return line(item["file"]) + (f":{item['line']}" if item["line"] is not None else "")
+
+
+def of_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
+    """The findings told in full, by the id of their rule, in the order of the report."""
+    found: dict[str, list[Mapping[str, Any]]] = {rule["id"]: [] for rule in report["rules"]}
+    for finding in report["findings"]:
+        found[finding["rule"]].append(finding)
+    return found
 
 
 def _notes(report: Report) -> Iterator[str]:

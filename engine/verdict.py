@@ -57,6 +57,11 @@ class _Verdict:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        from kg.notebook import box, preformatted
+
+        return box(self.headline(), preformatted("\n".join(self.text().split("\n")[1:])))
+
     def headline(self) -> str:
         """The verdict in one line, without its evidence."""
         return f"{self.word.capitalize()}: {self.claim.sentence()}"

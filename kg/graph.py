@@ -26,6 +26,7 @@ from kg.terms import Triple, TripleTerm, local_name, split_camel
 
 if TYPE_CHECKING:
     import networkx
+    import pandas
     import rdflib
     import torch_geometric
 
@@ -77,6 +78,11 @@ class KnowledgeGraph:
 
     def __repr__(self) -> str:
         return f"KnowledgeGraph({len(self.asserted)} asserted, {len(self.inferred)} inferred triples)"
+
+    def _repr_html_(self) -> str:
+        from kg.notebook import graph_html
+
+        return graph_html(self)
 
     @classmethod
     def from_triples(
@@ -337,6 +343,16 @@ class KnowledgeGraph:
                 s, p, o = self.decode(*ids)
                 graph.add_edge(s, o, key=p, inferred=derived)
         return graph
+
+    def to_pandas(self, *, inferred: bool = True) -> pandas.DataFrame:
+        """A pandas `DataFrame` with a row for each triple, terms as compact names, and the column `inferred`.
+
+        Raises:
+            NotSupportedError: pandas is not installed.
+        """
+        from kg.notebook import graph_frame
+
+        return graph_frame(self, inferred=inferred)
 
     def to_pyg(self, *, inferred: bool = True) -> torch_geometric.data.Data:
         """A torch-geometric `Data` of the relations between entities (`relation_ids`, `entity_ids`).

@@ -11,6 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rdflib.term import Node
@@ -21,6 +22,9 @@ from kg.graph import KnowledgeGraph
 from kg.query_text import check_query, syntax_error
 from kg.terms import Triple, term_from_key
 from kg.worker import Worker
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["QueryLimits", "Table", "ask", "neighbours", "select"]
 
@@ -70,6 +74,16 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells)
         return "\n".join(line.rstrip() for line in lines)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A pandas `DataFrame` with a column for each variable: IRIs as text, literals as Python values.
+
+        Raises:
+            NotSupportedError: pandas is not installed.
+        """
+        from kg.notebook import table_frame
+
+        return table_frame(self)
 
     def to_dicts(self) -> list[dict[str, Node]]:
         """A dictionary for each row, without the unbound variables."""

@@ -51,11 +51,11 @@ def key_of(*parts: object) -> str:
 
 
 def write_atomically(path: Path, content: str) -> None:
-    """Write a text file whole or not at all: a temporary sibling, flushed to disk, renamed."""
+    """Write a text file whole or not at all: a temporary sibling, flushed to disk, renamed. Line ends stay."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

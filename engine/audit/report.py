@@ -23,6 +23,8 @@ from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 
 if TYPE_CHECKING:
+    import pandas
+
     from engine.audit.claims import JudgedClaims
     from engine.audit.compare import Comparison
 
@@ -122,6 +124,21 @@ class AuditReport:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
         return f"{len(self.findings)} findings ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
+
+    def _repr_html_(self) -> str:
+        from engine.audit.notebook import report_html
+
+        return report_html(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A pandas `DataFrame` with a row for each finding, all of them.
+
+        Raises:
+            NotSupportedError: pandas is not installed.
+        """
+        from engine.audit.notebook import report_frame
+
+        return report_frame(self)
 
     def shown(self, limits: Limits) -> list[tuple[str, Finding]]:
         """The findings that are told in full, each with its key; new ones first."""

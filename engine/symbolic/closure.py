@@ -164,6 +164,11 @@ class Closure:
         mark += f", incomplete: {self.incomplete}" if self.incomplete else ""
         return f"Closure({self.graph!r}, {len(self._broken)} violations{mark})"
 
+    def _repr_html_(self) -> str:
+        from engine.symbolic.notebook import closure_html
+
+        return closure_html(self)
+
     def add(self, triples: Iterable[Sequence[Node]]) -> Closure:
         """The closure of the asserted triples and these; see `increment.change` for when it goes on from this one.
 

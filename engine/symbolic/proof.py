@@ -48,6 +48,11 @@ class Proof:
         by = f"rule '{self.rule.name}'" if self.rule else "claimed" if self.claimed else "asserted"
         return f"Proof({self.conclusion or 'FALSE'}, {by}, {len(self.premises)} premises)"
 
+    def _repr_html_(self) -> str:
+        from engine.symbolic.notebook import proof_html
+
+        return proof_html(self)
+
     def steps(self) -> Iterator[Proof]:
         """Each distinct part once, premises before what they prove; the last is this proof."""
         done: set[int] = set()

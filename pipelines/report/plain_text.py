@@ -1,0 +1,123 @@
+"""A report as text for the terminal: nothing in it acts on one, or on a build server, whatever labels hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines.report.inert_text import block, line, quantity
+
+__all__ = ["headline", "of_rule", "place_of", "render_text"]
+
+Report = Mapping[str, Any]
+
+# What build servers take for a command in a log: GitHub (`::error::` at the start of a line, `##[error]`), Azure
+# (`##vso[`), TeamCity (`##teamcity[`).
+_COMMANDS = re.compile(r"^(\s*:)(?=:)|(#)(?=#(?:\[|vso\[|teamcity\[))", re.MULTILINE | re.IGNORECASE)
+
+
+def render_text(report: Report) -> str:
+    """The report in words: totals, each finding with proof, supports and repairs, causes, claims, the comparison."""
+    parts = [headline(report), *_notes(report)]
+    for finding in report["findings"]:
+        parts += ["", *_finding(finding)]
+    parts += [*_groups(report), *_claims(report), *_against(report)]
+    return _COMMANDS.sub("\\g<0>\N{WORD JOINER}", "\n".join(parts)) + "\n"
+
+
+def headline(report: Report) -> str:
+    """The true totals in one line."""
+    totals = report["totals"]
+    if not totals["findings"]:
+        return "no findings" if report["incomplete"] is None else "no findings so far"
+    some = [(name, count) for name, count in totals["by_severity"].items() if count]
+    told = ", ".join(f"{count:,} info" if name == "info" else quantity(count, name) for name, count in some)
+    hidden = "" if totals["shown"] == totals["findings"] else f"; {totals['shown']:,} of {totals['findings']:,} shown"
+    return told + hidden
+
+
+def place_of(item: Mapping[str, Any]) -> str:
+    """Where a finding or rule is written, as `file:line` as far as it is known; empty where it is not."""
+    if item["file"] is None:
+        return ""
+    return line(item["file"]) + (f":{item['line']}" if item["line"] is not None else "")
+
+
+def of_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
+    """The findings told in full, by the id of their rule, in the order of the report."""
+    found: dict[str, list[Mapping[str, Any]]] = {rule["id"]: [] for rule in report["rules"]}
+    for finding in report["findings"]:
+        found[finding["rule"]].append(finding)
+    return found
+
+
+def _notes(report: Report) -> Iterator[str]:
+    if report["incomplete"] is not None:
+        yield f"incomplete: {line(report['incomplete'])}"
+    for rule in report["rules"]:
+        if rule["shown"] < rule["total"]:
+            yield f"  {line(rule['id'])}: {rule['shown']:,} of {rule['total']:,} shown"
+
+
+def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
+    new = " (new)" if finding["status"] == "new" else ""
+    yield f"{finding['severity']}: {line(finding['message'])} [{line(finding['rule'])}]{new}"
+    if where := place_of(finding):
+        yield f"  in {where}"
+    if finding["text"]:
+        yield from (f"  {text}" for text in block(finding["text"]).split("\n"))
+    for name, value in finding["detail"].items():
+        yield f"  {line(name)}: {line(_shown(value))}"
+    yield from _supports(finding["supports"])
+    for repair in finding["repairs"] or ():
+        scored = "" if repair["plausibility"] is None else f", plausibility {repair['plausibility']:.2f}"
+        yield f"  repair: {line(repair['text'])} (mends {repair['mends']:,}{scored})"
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _supports(supports: Mapping[str, Any] | None) -> Iterator[str]:
+    if supports is None:
+        return
+    for number, each in enumerate(supports["sets"], start=1):
+        yield f"  support {number}:"
+        for triple in each["triples"]:
+            yield f"    {line(triple['text'])}" + (f", in {line(triple['file'])}" if triple["file"] else "")
+    if not supports["complete"]:
+        yield "  there may be more supports"
+
+
+def _groups(report: Report) -> Iterator[str]:
+    if report["groups"]:
+        yield ""
+        yield "causes that findings share:"
+    for group in report["groups"]:
+        yield f"  {group['number']}. {line(group['text'])} ({quantity(group['findings'], 'finding')})"
+
+
+def _claims(report: Report) -> Iterator[str]:
+    claims = report["claims"]
+    if claims is None:
+        return
+    totals = ", ".join(f"{count:,} {verdict}" for verdict, count in claims["totals"].items())
+    yield ""
+    yield f"claims of {line(claims['file'])}: {claims['total']:,} ({totals}); {claims['shown']:,} shown"
+    for result in claims["results"]:
+        at = "" if result["line"] is None else f"line {result['line']}: "
+        first, *rest = block(result["text"]).split("\n")
+        yield f"  {at}{first}"
+        yield from (f"    {text}" for text in rest)
+
+
+def _against(report: Report) -> Iterator[str]:
+    against = report["against"]
+    if against is None:
+        return
+    yield ""
+    figures = f"{against['new']:,} new, {against['unchanged']:,} unchanged, {against['mended']:,} mended"
+    yield f"against {line(against['name'])}: {figures}"
+    for finding in against["mended_findings"]:
+        yield f"  mended: {line(finding['message'])} [{line(finding['rule'])}]"

@@ -33,7 +33,7 @@ _ORDERS = {"<": {-1}, ">": {1}, "<=": {-1, 0}, ">=": {0, 1}, "=": {0}, "!=": {-1
 """The outcomes of `order` that each comparison allows."""
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _KINDS = {"isIRI": "iri", "isURI": "iri", "isBLANK": "blank", "isLITERAL": "literal", "isNUMERIC": "literal"}
-_CHANGING = frozenset(("RAND", "NOW", "UUID", "STRUUID", "BNODE"))
+_CHANGING = frozenset(("NOW", "UUID", "STRUUID", "BNODE"))
 """Functions whose value is another one in another place of the rule."""
 
 

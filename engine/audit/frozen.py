@@ -41,18 +41,18 @@ def inconsistent_bodies(closure: Closure, rules: Sequence[Rule]) -> Iterator[tup
         violations = closure.add(owner).violations_not_in(closure)
     except NoesisError:  # with the frozen bodies the rules have no strata, so nothing can be told
         return
-    told: set[int] = set()
+    found: dict[int, Violation] = {}
     for violation in violations:
         if violation.severity is not Severity.VIOLATION or not without_not(violation.proof):
             continue
         owners = {owner[leaf] for leaf in violation.proof.leaves() if leaf in owner}
-        if len(owners) != 1 or owners <= told:
+        if len(owners) != 1:
             continue
-        rule = rules[owners.pop()]
-        constraint = AuditRule.of(violation.constraint).kind is Kind.CONSTRAINT
-        if not (constraint and isinstance(rule, Constraint)):
-            told.add(rules.index(rule))
-            yield rule, violation
+        number = owners.pop()
+        is_given = AuditRule.of(violation.constraint).kind is Kind.CONSTRAINT
+        if not (is_given and isinstance(rules[number], Constraint)):
+            found.setdefault(number, violation)
+    yield from ((rules[number], violation) for number, violation in sorted(found.items()))
 
 
 def without_not(proof: Proof) -> bool:

@@ -153,7 +153,7 @@ def _blanked(text: str, items: Iterable[_Item]) -> str:
     for item in items:
         parts += [re.sub(r"[^\n]", " ", text[at : item.start]), text[item.start : item.end]]
         at = item.end
-    return "".join(parts)
+    return "".join(parts).rstrip()
 
 
 def _items(text: str) -> list[_Item]:

@@ -340,8 +340,8 @@ def test_a_body_about_disjoint_or_unsatisfiable_classes_is_told_with_what_it_bre
         RULE :c { ?x a :Fine } WHERE { ?x a :Person . ?y a :Dog }
     """)
     first, second = told["rule-body-inconsistent"]
-    assert first.startswith("Rule 'a' matches only what breaks cax-dw")
-    assert second.startswith("Constraint 'b' matches only what breaks cls-nothing2")
+    assert first.startswith("Rule 'a' matches only what breaks cax-dw anyway: ")
+    assert second.startswith("Constraint 'b' tells only of what breaks cls-nothing2 anyway: ")
 
 
 def test_a_constraint_is_not_told_to_break_itself_or_what_something_lacks() -> None:

@@ -147,16 +147,21 @@ def undeclared(closure: Closure) -> Iterator[Finding]:
 
 
 def unlabelled(closure: Closure) -> Iterator[Finding | str]:
-    """A finding for each class, property and individual without a label where most of its kind have one."""
+    """A finding for each class, property and individual without a label where most of its kind have one.
+
+    Terms that are deprecated (owl:deprecated) are left alone.
+    """
     graph = closure.graph
     classes, properties = members(graph, CLASS_KINDS), members(graph, PROPERTY_KINDS)
     individuals = _individuals(graph)
+    deprecated = {t.subject for t in graph.triples(None, OWL.deprecated, None, inferred=False)}
     if len(individuals) > _INDIVIDUALS:
         yield f"of {len(individuals)} individuals, the first {_INDIVIDUALS} were looked at for labels"
     kinds: dict[str, list[Node]] = {"class": list(classes), "property": list(properties)}
     terms = [graph.dictionary.term(id) for id in individuals[:_INDIVIDUALS].tolist()]
     kinds["individual"] = [t for t in terms if named(t) and t not in classes and t not in properties]
     for word, of_kind in kinds.items():
+        of_kind = [term for term in of_kind if term not in deprecated]
         without = [term for term in of_kind if not graph.labels(term)]
         if len(of_kind) < _LEAST or len(without) >= len(of_kind) * (1 - _MOST):
             continue

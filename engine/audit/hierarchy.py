@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import networkx
-from rdflib import OWL, RDFS, URIRef
+from rdflib import OWL, RDF, RDFS, URIRef
 from rdflib.term import Node
 
-from engine.audit.axioms import located, named
+from engine.audit.axioms import located, named, told
 from engine.audit.finding import AuditRule, Finding, Kind
 from engine.symbolic import Closure, Severity
 from kg.graph import KnowledgeGraph
@@ -54,7 +54,7 @@ def cycles(closure: Closure) -> Iterator[Finding | str]:
         )
         for component in networkx.strongly_connected_components(hierarchy):
             if len(component) > 1 and not _linked(component, stated):
-                yield _finding(graph, rule, below, sorted(component, key=str), word)
+                yield _finding(closure, rule, hierarchy.subgraph(component), below, word)
 
 
 def _edges(graph: KnowledgeGraph, below: URIRef) -> networkx.DiGraph[Node]:
@@ -71,25 +71,29 @@ def _linked(component: set[Node], stated: networkx.Graph[Node]) -> bool:
     return component <= set(stated) and networkx.is_connected(stated.subgraph(component))
 
 
-def _finding(graph: KnowledgeGraph, rule: AuditRule, below: URIRef, terms: list[Node], word: str) -> Finding:
-    round_trip = _asserted_cycle(graph, below, terms)
-    shown = [t.subject for t in round_trip] if round_trip else terms
-    path = " → ".join(graph.label(term) for term in (*shown, shown[0]))
-    stated = round_trip[0] if round_trip else None
+def _finding(closure: Closure, rule: AuditRule, hierarchy: networkx.DiGraph[Node], below: URIRef, word: str) -> Finding:
+    graph, terms = closure.graph, sorted(hierarchy, key=str)
+    trip = _asserted_cycle(graph, below, terms)
+    inferred = not trip
+    if inferred:
+        trip = [Triple(s, below, o) for s, o in networkx.find_cycle(hierarchy, terms[0])]
+    leaves = (leaf for triple in trip for leaf in closure.proof(triple).leaves()) if inferred else trip
+    stated = [leaf for leaf in dict.fromkeys(leaves) if leaf.predicate not in (RDF.first, RDF.rest)]
+    path = " → ".join(graph.label(term) for term in (*(t.subject for t in trip), trip[0].subject))
     plural = "classes" if word == "class" else "properties"
-    how = "" if round_trip else ", which follows from other axioms"
-    more = "" if len(shown) == len(terms) else f" (with {len(terms) - len(shown)} more in the same cycle)"
+    how = f", which follows from: {told(graph, stated)}" if inferred else ""
+    more = f" (with {len(terms) - len(trip)} more in the same cycle)" if len(trip) < len(terms) else ""
     return Finding(
         rule,
         rule.severity,
         f"{len(terms)} {plural} are each below the others, so they mean the same: {path}{how}{more}",
         terms[0],
         {f"member{at}": term for at, term in enumerate(terms[1:], 2)},
-        None if stated is None else located(graph, stated),
+        located(graph, stated[0]),
         detail={
             "members": [graph.curie(term) for term in terms],
-            "stated": [[graph.curie(term) for term in triple] for triple in round_trip],
-            "files": sorted({file for triple in round_trip if (file := graph.source(triple)) is not None}),
+            "stated": [[graph.curie(term) for term in triple] for triple in stated],
+            "files": sorted({file for triple in stated if (file := graph.source(triple)) is not None}),
         },
     )
 

@@ -108,10 +108,11 @@ def _subsumed(rules: Sequence[Rule]) -> Iterator[Finding]:
 def _inconsistent(closure: Closure, rules: Sequence[Rule], graph: KnowledgeGraph) -> Iterator[Finding]:
     for rule, violation in inconsistent_bodies(closure, rules):
         why = violation.constraint
+        what = "tells only of what breaks" if isinstance(rule, Constraint) else "matches only what breaks"
         yield _finding(
             INCONSISTENT,
             rule,
-            f"{_name(rule)} matches only what breaks {why.name}: {why.comment or violation.message}",
+            f"{_name(rule)} {what} {why.name} anyway: {why.comment or violation.message}",
             detail={"breaks": why.name, "text": violation.proof.text(graph)},
         )
 
@@ -157,7 +158,8 @@ def _finding(
 ) -> Finding:
     about = {} if rule.iri is None else {"rule": rule.iri}
     more = {"rule": rule.name, "kind": rule.kind, **(detail if isinstance(detail, dict) else {})}
-    return Finding(audit, audit.severity, message, None, {**about, **(terms or {})}, rule.location, detail=more)
+    severity = Severity.INFO if audit is INCONSISTENT and isinstance(rule, Constraint) else audit.severity
+    return Finding(audit, severity, message, None, {**about, **(terms or {})}, rule.location, detail=more)
 
 
 def _name(rule: Rule) -> str:

@@ -29,6 +29,7 @@ EMPTY_PROPERTY = AuditRule(
 )
 _NEW, _OTHER = URIRef("urn:noesis:a-new-individual"), URIRef("urn:noesis:another-new-individual")
 _KNOWN = URIRef("urn:noesis:is-known")
+_OF_PROPERTIES = (RDFS.subPropertyOf, OWL.equivalentProperty, OWL.inverseOf, RDFS.domain, RDFS.range)
 _CHUNK = 512
 """Classes checked together: after each of these the clock is looked at."""
 
@@ -89,7 +90,8 @@ def _classes(closure: Closure) -> dict[URIRef, None]:
 def _properties(closure: Closure) -> dict[URIRef, None]:
     graph = closure.graph
     found = members(graph, PROPERTY_KINDS)
-    used = (graph.dictionary.term(p) for p in graph.predicates())
+    used = [graph.dictionary.term(p) for p in graph.predicates()]
+    used += [axiom.subject for axiom in axioms(graph) if axiom.predicate in _OF_PROPERTIES]
     return found | {term: None for term in used if isinstance(term, URIRef) and named(term)}
 
 

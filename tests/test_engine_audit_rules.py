@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rdflib import Graph, URIRef, Variable
 from rdflib.term import Node
@@ -18,9 +19,13 @@ from engine.audit.rules import rule_file_findings, rule_findings
 from engine.audit.subsumption import subsumes
 from engine.symbolic import Closure, Severity, materialise, parse_rules
 from engine.symbolic.builtins import holds
-from engine.symbolic.rules import Atom, Call, Constant, Constraint, Rule
+from engine.symbolic.rules import Atom, Call, Constant, Constraint, Rule, check_safety
+from kg.errors import StratificationError, UnsafeRuleError
 from kg.graph import KnowledgeGraph
 from kg.load import load_graph
+from kg.terms import Triple
+from tests.naive import naive_closure, solutions
+from tests.rule_programs import Case, cases
 
 PREFIXES = """
 PREFIX : <http://e/>
@@ -376,6 +381,62 @@ def test_of_an_incomplete_closure_nothing_is_said_to_never_fire() -> None:
     closure = materialise(KnowledgeGraph.from_rdflib(graph), rules, budget=Budget(rounds=0))
     assert closure.incomplete
     assert [finding.rule.id for finding in rule_findings(closure)] == ["rule-audit-cut-short"]
+
+
+# ---------------------------------------------------------------- a second way: sets of triples and nested loops
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases())
+def test_the_rules_that_never_fire_are_those_without_a_match(case: Case) -> None:
+    graph = KnowledgeGraph.from_triples(case.triples)
+    try:
+        closure = materialise(graph, case.rules, entailment="none")
+    except StratificationError:
+        assume(False)
+    facts, asserted = naive_closure(case.triples, case.rules.rules), frozenset(case.triples)
+    told: dict[str, set[URIRef | None]] = {
+        "rule-never-fires": set(),
+        "rule-never-holds": set(),
+        "rule-tautology": set(),
+    }
+    for finding in rule_findings(closure):
+        if finding.rule.id in told:
+            told[finding.rule.id].add(URIRef(str(finding.terms["rule"])))
+    idle = {rule.iri for rule in case.rules.rules if not any(solutions(rule, facts, asserted))}
+    never = {rule.iri for rule in case.rules if not any(solutions(rule, facts, asserted))}
+    assert told["rule-never-holds"] <= never
+    assert told["rule-never-fires"] == idle - told["rule-never-holds"] - told["rule-tautology"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.data())
+def test_what_a_subsumed_rule_infers_the_other_infers(case: Case, data: st.DataObject) -> None:
+    """A rule with less in its body is more general; of any two rules that is said of, it is so on a graph."""
+    facts, asserted = frozenset(case.triples), frozenset(case.triples)
+    pairs = [(general, special) for general in case.rules.rules for special in case.rules.rules]
+    special = data.draw(st.sampled_from(case.rules.rules))
+    kept = data.draw(st.lists(st.booleans(), min_size=len(special.body), max_size=len(special.body)))
+    less = tuple(element for element, keep in zip(special.body, kept, strict=True) if keep)
+    general = replace(special, body=less)
+    try:
+        check_safety(general)
+    except UnsafeRuleError:
+        pass
+    else:
+        bound = {v for atom in special.body_atoms for v in atom.variables}
+        still = {v for atom in general.body_atoms for v in atom.variables}
+        if bound == still:  # else a variable of a NOT would become its own
+            assert subsumes(general, special)
+        pairs.append((general, special))
+    for more, fewer in pairs:
+        if subsumes(more, fewer):
+            assert conclusions(fewer, facts, asserted) <= conclusions(more, facts, asserted)
+
+
+def conclusions(rule: Rule, facts: frozenset[Triple], asserted: frozenset[Triple]) -> set[tuple[Node, ...]]:
+    found = solutions(rule, set(facts), asserted)
+    return {tuple(values.get(term, term) for term in atom.terms) for values in found for atom in rule.head}
 
 
 # ---------------------------------------------------------------- rule files that do not load

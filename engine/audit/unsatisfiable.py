@@ -30,7 +30,7 @@ EMPTY_PROPERTY = AuditRule(
 _NEW, _OTHER = URIRef("urn:noesis:a-new-individual"), URIRef("urn:noesis:another-new-individual")
 _KNOWN = URIRef("urn:noesis:is-known")
 _OF_PROPERTIES = (RDFS.subPropertyOf, OWL.equivalentProperty, OWL.inverseOf, RDFS.domain, RDFS.range)
-_CHUNK = 512
+_CHUNK = 256
 """Classes checked together: after each of these the clock is looked at."""
 
 

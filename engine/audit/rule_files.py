@@ -1,0 +1,218 @@
+"""What keeps rule files from loading, as findings: one for each bad rule, where the language lets a reader go on.
+
+A SPARQL-RL file that does not parse as a whole is read piece by piece: each rule and DATA block with the prefixes
+declared before it, on the lines where it stands. Of a file in another language the first fault is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.audit.finding import AuditRule, Finding, Kind
+from engine.symbolic.builtins import check_functions
+from engine.symbolic.imports import parser_of
+from engine.symbolic.rules import Location, Rule, RuleSet, Severity, check_safety
+from engine.symbolic.srl import MAX_BYTES, load_rules, parse_rules
+from engine.symbolic.stratify import stratify_rules
+from kg.errors import (
+    MissingFileError,
+    NoesisError,
+    PlacedError,
+    StratificationError,
+    SyntaxInputError,
+    UnsafeRuleError,
+    UnsupportedRuleError,
+    place,
+)
+
+__all__ = ["rule_file_findings"]
+
+_PIECES = 4_000
+"""Pieces of one file that are read one by one, some milliseconds each."""
+_CYCLES = 50
+"""Cycles through NOT that are told."""
+
+
+def _rule(id: str, text: str) -> AuditRule:
+    return AuditRule(id, Kind.RULE, Severity.VIOLATION, text)
+
+
+SYNTAX = _rule("rule-syntax", "A rule file follows the grammar of its language.")
+UNSAFE = _rule("rule-unsafe", "Every variable of a rule has a value where it is needed.")
+UNSUPPORTED = _rule("rule-unsupported", "Everything that a rule asks for can be evaluated.")
+NO_STRATA = _rule("rule-not-stratified", "No rule depends on its own result through NOT, SET or a new term.")
+UNREADABLE = _rule("rule-file-unreadable", "A rule file and what it imports can be read.")
+OTHER = _rule("rule-file-fault", "A rule file loads.")
+
+
+def rule_file_findings(paths: Iterable[str | Path]) -> Iterator[Finding]:
+    """What is wrong with rule files, file by file in the order of lines, then rules that have no strata together."""
+    good: list[Rule] = []
+    for path in paths:
+        found = list(_of_file(Path(path), str(path), good))
+        yield from sorted(found, key=lambda finding: finding.location.line if finding.location else 0)
+    yield from _without_strata(good)
+
+
+def _of_file(path: Path, name: str, good: list[Rule]) -> Iterator[Finding]:
+    faults = 0
+    try:
+        text = _text(path, name)
+        rulesets = _parsed(path, text, name)
+    except NoesisError as error:
+        yield _finding(error, name)
+        return
+    imports = False
+    for item in rulesets:
+        if isinstance(item, NoesisError):
+            faults += 1
+            yield _finding(item, name)
+            continue
+        imports = imports or bool(item.imports)
+        for rule in item:
+            try:
+                check_safety(rule)
+                check_functions(rule)
+            except NoesisError as error:
+                faults += 1
+                yield _finding(error, name)
+            else:
+                good.append(rule)
+    if imports and not faults:
+        try:
+            good += [rule for rule in load_rules(path) if rule not in good]
+        except NoesisError as error:
+            yield _finding(error, name)
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        raw = path.read_bytes()[: MAX_BYTES + 1]
+    except OSError as error:
+        raise MissingFileError(f"Expected a readable rule file ({error.strerror})", file=name) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SyntaxInputError("Expected UTF-8 text; save the file as UTF-8", file=name, line=line) from None
+
+
+def _parsed(path: Path, text: str, name: str) -> list[RuleSet | NoesisError]:
+    """The rules of a text, with errors for the pieces of it that cannot be read."""
+    parse, base = parser_of(path), path.resolve().as_uri()
+    if parse is not None:
+        return [parse(text, file=name, base=base)]
+    try:
+        return [parse_rules(text, file=name, base=base, check=False)]
+    except NoesisError as error:
+        found: list[RuleSet | NoesisError] = []
+        for piece in _pieces(text)[:_PIECES]:
+            try:
+                found.append(parse_rules(piece, file=name, base=base, check=False))
+            except NoesisError as fault:
+                found.append(fault)
+        return found if any(isinstance(item, NoesisError) for item in found) else [error, *found]
+
+
+_TOKEN = re.compile(
+    r'''(?P<skip>\#[^\n]*|"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^'\\]|\\.|'(?!''))*\'\'\'
+    |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|<[^\x00-\x20<>"{}|^`\\]*>)
+    |(?P<brace>[{}])
+    |(?P<word>(?<![\w:?$@-])(?:RULE|DATA|PREFIX|BASE|VERSION|IMPORTS)(?![\w:-]))''',
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A declaration, rule or DATA block of a text."""
+
+    start: int
+    end: int
+    declares: bool
+
+
+def _pieces(text: str) -> list[str]:
+    """The rules and DATA blocks of a text, each with the declarations before it and blanks for all else."""
+    items, shown = _items(text), []
+    found = []
+    for item in items:
+        if item.declares:
+            shown.append(item)
+        else:
+            found.append(_blanked(text, [*shown, item]))
+    alone = _blanked(text, shown)
+    return [alone, *found] if shown or not found else found
+
+
+def _blanked(text: str, items: Iterable[_Item]) -> str:
+    parts, at = [], 0
+    for item in items:
+        parts += [re.sub(r"[^\n]", " ", text[at : item.start]), text[item.start : item.end]]
+        at = item.end
+    return "".join(parts).rstrip()
+
+
+def _items(text: str) -> list[_Item]:
+    """Where the items of a text begin. RULE begins one wherever it stands, so a missing brace spoils one rule only."""
+    starts: list[tuple[int, bool]] = []
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        word = (token["word"] or "").upper()
+        if token["brace"]:
+            depth = depth + 1 if token["brace"] == "{" else max(0, depth - 1)
+        elif word == "RULE" or (word and word != "DATA"):
+            starts.append((token.start(), word != "RULE"))
+            depth = 0
+        elif word == "DATA" and depth == 0 and not _after_where(text, token.start()):
+            starts.append((token.start(), False))
+    if not starts or text[: starts[0][0]].strip():
+        starts.insert(0, (0, False))
+    ends = [start for start, _ in starts[1:]] + [len(text)]
+    return [_Item(start, end, declares) for (start, declares), end in zip(starts, ends, strict=True)]
+
+
+def _after_where(text: str, at: int) -> bool:
+    return text[max(0, at - 200) : at].rstrip().upper().endswith(("WHERE", "NOT"))
+
+
+def _without_strata(rules: list[Rule]) -> Iterator[Finding]:
+    """The cycles through NOT, each found without the rule at which the one before it was told."""
+    rest = [rule for rule in rules if rule.head]
+    for _ in range(_CYCLES):
+        try:
+            stratify_rules(rest)
+        except StratificationError as error:
+            yield _finding(error, None)
+            less = [rule for rule in rest if not _is_at(rule, error)]
+            if len(less) == len(rest):
+                return
+            rest = less
+        else:
+            return
+
+
+def _is_at(rule: Rule, error: PlacedError) -> bool:
+    at = rule.location
+    return at is not None and (at.file, at.line, at.column) == (error.file, error.line, error.column)
+
+
+def _finding(error: NoesisError, name: str | None) -> Finding:
+    kinds: tuple[tuple[type[NoesisError], AuditRule], ...] = (
+        (MissingFileError, UNREADABLE),
+        (SyntaxInputError, SYNTAX),
+        (UnsafeRuleError, UNSAFE),
+        (UnsupportedRuleError, UNSUPPORTED),
+        (StratificationError, NO_STRATA),
+    )
+    rule = next((rule for kind, rule in kinds if isinstance(error, kind)), OTHER)
+    file, line, column = name, None, None
+    message = str(error)
+    if isinstance(error, PlacedError):
+        file, line, column = error.file or name, error.line, error.column
+        message = message.removeprefix(f"{place(error.file, error.line, error.column)}: ")
+    location = None if file is None else Location(file, line or 1, column or 1)
+    return Finding(rule, rule.severity, message, location=location, detail={"line": line, "column": column})

@@ -283,7 +283,7 @@ class Closure:
         Where the proof rests on schema triples alone, those count.
         """
         leaves = proof.leaves()
-        data = [leaf for leaf in leaves if not self._is_schema(leaf)] or leaves
+        data = [leaf for leaf in leaves if not self.is_schema(leaf)] or leaves
         numbers = sorted({number for leaf in data for number in self._violations_by_leaf.get(leaf, ())})
         return tuple(self.violations[number] for number in numbers)
 
@@ -295,7 +295,8 @@ class Closure:
                 found.setdefault(leaf, []).append(number)
         return found
 
-    def _is_schema(self, triple: Triple) -> bool:
+    def is_schema(self, triple: Triple) -> bool:
+        """Whether an asserted triple is one that rules are made from, such as an axiom."""
         ids = self.graph.encode(triple)
         assert ids is not None, "leaves are in the graph"
         return self.state.program.is_schema(self.state.store.key(*ids[1:]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rdflib import OWL, RDF, RDFS, BNode, Literal, Namespace, URIRef
 from rdflib.term import Node
 
 from engine.audit import AuditReport, AuditRule, Finding, Kind, Limits, audit
+from engine.audit.compare import compared
 from engine.symbolic import Budget, Closure, Severity, load_rules, materialise, parse_rules
 from kg.domain import load_domain
 from kg.graph import KnowledgeGraph
@@ -177,7 +177,7 @@ def reports() -> Mapping[str, dict[str, Any]]:
     found["capped"] = hostile().to_dict(Limits(findings=3, per_rule=1))
     found["without proofs"] = clash().to_dict(Limits(proofs=False))
     found["nothing told"] = clash().to_dict(Limits(findings=0))
-    found["named"] = replace(clash(), extra={"groups": []}).to_dict()
+    found["compared"] = compared(clash(), inconsistent()).to_dict()
     return {**found, "full": full(), "many": many(600)}
 
 

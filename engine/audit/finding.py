@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from kg.terms import term_key
 
 __all__ = ["AuditRule", "Finding", "Kind", "term_dict"]
 
+_IN_MESSAGE = re.compile(r"\{\?(\w+)\}")
 _OWL_RULES = "https://www.w3.org/TR/owl2-profiles/#"
 
 
@@ -95,10 +97,11 @@ class Finding:
 
     @classmethod
     def of(cls, violation: Violation) -> Finding:
-        """The finding of a violation; its focus is the first variable of the constraint that names a thing."""
+        """The finding of a violation; its focus is the first thing in the message, or among the variables."""
         constraint = violation.constraint
         terms = {str(v): term for v, term in violation.substitution.items()}
-        order = [str(v) for v in constraint.variables if str(v) in terms]
+        named = (*_IN_MESSAGE.findall(constraint.message), *map(str, constraint.variables))
+        order = [name for name in dict.fromkeys(named) if name in terms]
         things = [terms[name] for name in order if not isinstance(terms[name], Literal)]
         rule = AuditRule.of(constraint)
         focus = things[0] if things else None

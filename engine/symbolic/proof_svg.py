@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.symbolic.proof_formats import Step, inert, kind_of, numbered, reason
+from engine.symbolic.proof_formats import inert, kind_of, numbered, reason
 from kg.errors import BudgetError
 from kg.graph import KnowledgeGraph
 
 if TYPE_CHECKING:
     from engine.symbolic.proof import Proof
 
-__all__ = ["MAX_STEPS", "svg"]
+__all__ = ["MAX_STEPS", "DrawnStep", "picture", "svg"]
 
 MAX_STEPS = 1000
 """Steps of a picture; nobody reads one of more."""
@@ -28,8 +29,23 @@ _SWEEPS = 4
 _FILLS = {"asserted": "#eef3f8", "claimed": "#fff4d6", "rule": "#ffffff", "constraint": "#fbe3e1"}
 
 
+class DrawnStep(NamedTuple):
+    """One step as it is drawn.
+
+    Args:
+        number: from 1 on; a step comes after its premises, the conclusion is the last.
+        kind: `asserted`, `claimed`, `rule` or `constraint`.
+    """
+
+    number: int
+    premises: tuple[int, ...]
+    text: str
+    reason: str
+    kind: str
+
+
 class _Box(NamedTuple):
-    step: Step
+    step: DrawnStep
     lines: tuple[str, ...]
     width: float
     height: float
@@ -41,12 +57,25 @@ def svg(proof: Proof, graph: KnowledgeGraph) -> str:
     Raises:
         BudgetError: the proof has more than `MAX_STEPS` steps.
     """
-    steps = numbered(proof)
+    return picture(
+        [
+            DrawnStep(step.number, step.premises, step.proof.sentence(graph), reason(step), kind_of(step.proof))
+            for step in numbered(proof)
+        ]
+    )
+
+
+def picture(steps: Sequence[DrawnStep]) -> str:
+    """The picture of steps as SVG text.
+
+    Raises:
+        BudgetError: there are more than `MAX_STEPS`.
+    """
     if len(steps) > MAX_STEPS:
         raise BudgetError(f"Expected a proof of at most {MAX_STEPS} steps to draw (got {len(steps)}); use text or JSON")
-    boxes = {step.number: _box(step, graph) for step in steps}
+    boxes = {step.number: _box(step) for step in steps}
     places, width, height = _places(_layers(steps), boxes)
-    title = escape(_cut(inert(proof.sentence(graph)), 300))
+    title = escape(_cut(inert(steps[-1].text), 300))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" font-family="sans-serif" font-size="13">',
@@ -60,9 +89,9 @@ def svg(proof: Proof, graph: KnowledgeGraph) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _box(step: Step, graph: KnowledgeGraph) -> _Box:
-    told = _wrapped(f"{step.number}. {step.proof.sentence(graph)}")
-    lines = (*told, *_wrapped(reason(step)))
+def _box(step: DrawnStep) -> _Box:
+    told = _wrapped(f"{step.number}. {step.text}")
+    lines = (*told, *_wrapped(step.reason))
     width = max(map(_width, lines)) * _CHAR + 2 * _PAD
     return _Box(step, lines, width, len(lines) * _LINE + 2 * _PAD)
 
@@ -80,7 +109,7 @@ def _width(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line)
 
 
-def _layers(steps: list[Step]) -> list[list[int]]:
+def _layers(steps: Sequence[DrawnStep]) -> list[list[int]]:
     """Step numbers by depth, ordered so that few edges cross."""
     depth: dict[int, int] = {}
     readers: dict[int, list[int]] = {step.number: [] for step in steps}
@@ -129,7 +158,7 @@ def _edge(start: tuple[float, float], upper: _Box, end: tuple[float, float], low
 
 def _drawn(box: _Box, place: tuple[float, float]) -> str:
     x, y = place
-    fill = _FILLS[kind_of(box.step.proof)]
+    fill = _FILLS[box.step.kind]
     lines = [
         f'<text x="{x + _PAD:g}" y="{y + _PAD + (at + 0.8) * _LINE:g}">{escape(line)}</text>'
         for at, line in enumerate(box.lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -148,9 +147,10 @@ def full(text: str = HOSTILE[0]) -> dict[str, Any]:
         finding.update(repairs=[repair], detail={text: [text, text]})
     keys = [finding["key"] for finding in report["findings"]]
     report["groups"] = [{"number": 1, "cause": [triple], "text": text, "findings": len(keys), "keys": keys}]
-    verdict = {"line": 4, "claim": triple, "verdict": "contradicted", "reason": None, "text": text, "proof": None}
-    totals = {"entailed": 0, "contradicted": 1, "unproven": 0, "unknown": 0}
-    report["claims"] = {"file": text, "total": 1, "totals": totals, "shown": 1, "results": [verdict]}
+    refuted = {"line": 4, "claim": triple, "verdict": "contradicted", "reason": text, "text": text, "proof": None}
+    unclear = {"line": None, "claim": triple, "verdict": "unknown", "reason": text, "text": None, "proof": None}
+    totals = {"entailed": 0, "contradicted": 1, "unproven": 0, "unknown": 1}
+    report["claims"] = {"file": text, "total": 2, "totals": totals, "shown": 2, "results": [refuted, unclear]}
     mended = {"key": keys[0], "rule": text, "severity": "violation", "message": text}
     report["against"] = {"name": text, "new": 1, "unchanged": 3, "mended": 1, "mended_findings": [mended]}
     return report
@@ -177,7 +177,8 @@ def reports() -> Mapping[str, dict[str, Any]]:
     found["capped"] = hostile().to_dict(Limits(findings=3, per_rule=1))
     found["without proofs"] = clash().to_dict(Limits(proofs=False))
     found["nothing told"] = clash().to_dict(Limits(findings=0))
-    found["named"] = replace(clash(), extra={"groups": []}).to_dict()
+    found["shared id"] = copy.deepcopy(found["clash"])
+    found["shared id"]["rules"] *= 2  # as of two shapes that are named alike
     return {**found, "full": full(), "many": many(600)}
 
 

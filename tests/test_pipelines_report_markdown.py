@@ -15,7 +15,7 @@ from pipelines.report.inert_text import line
 from pipelines.report.markdown import GITHUB_LIMIT, escaped, render_markdown
 from tests.audit_reports import HOSTILE, clash, full, many, reports
 
-NAMES = ("calm", "clash", "inconsistent", "short", "hostile", "capped", "full", "many", "nothing told")
+NAMES = ("calm", "clash", "inconsistent", "short", "hostile", "capped", "shared id", "full", "many", "nothing told")
 TAGS = {"details", "summary", "pre", "span", "h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
 # What GitHub looks for in rendered text: mentions and addresses, issues, links, emoji.
 ACTS = r"@\w|#\d|GH-\d|://|www\.|mailto:|xmpp:|:[\w+-]+:|\b[0-9a-f]{7,40}\b"
@@ -93,7 +93,8 @@ def test_a_page_tells_every_part_of_a_report() -> None:
         "Incomplete: odd",
         "Against odd (1 new, 3 unchanged, 1 mended).",
         "Mended: odd",
-        "Claims of odd (1): 0 entailed, 1 contradicted, 0 unproven, 0 unknown.",
+        "Claims of odd (2): 0 entailed, 1 contradicted, 0 unproven, 1 unknown.",
+        "contradicted: odd: odd\nodd",
         "Cause of 4 findings: odd",
         "violation: odd, in odd:3",
         "warning (new): odd, in odd:3",

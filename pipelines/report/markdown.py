@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from pipelines.report.inert_text import block, cut, line, quantity
-from pipelines.report.plain_text import headline, of_rule, place_of
+from pipelines.report.plain_text import claim_text, findings_by_rule, headline, place_of, rules_by_id
 
 __all__ = ["GITHUB_LIMIT", "escaped", "render_markdown"]
 
@@ -47,8 +47,8 @@ def render_markdown(report: Report, *, limit: int = GITHUB_LIMIT) -> str:
     page.add("\n".join(_head(report)))
     for part in (*_against(report), *_claims(report), *_groups(report)):
         page.add(part)
-    findings = of_rule(report)
-    told = sum(page.fold(_opening(rule), map(_entry, findings[rule["id"]])) for rule in report["rules"])
+    findings = findings_by_rule(report)
+    told = sum(page.fold(_opening(rule), map(_entry, findings[rule["id"]])) for rule in rules_by_id(report).values())
     left = report["totals"]["findings"] - told
     if left:
         page.parts.append(f"{left:,} of {quantity(report['totals']['findings'], 'finding')} are not told here.\n")
@@ -111,13 +111,14 @@ def _head(report: Report) -> Iterator[str]:
     yield f"{subject['asserted']:,} asserted and {subject['inferred']:,} inferred triples."
     if report["incomplete"] is not None:
         yield f"\n**Incomplete**: {escaped(cut(report['incomplete'], _LONGEST_TEXT))}"
-    if report["rules"]:
+    rules = list(rules_by_id(report).values())
+    if rules:
         yield "\n| rule | about | severity | findings | shown |"
         yield "| --- | --- | --- | ---: | ---: |"
-    for rule in report["rules"][:_MOST_RULES]:
+    for rule in rules[:_MOST_RULES]:
         cells = [_name(rule["id"]), rule["kind"], rule["severity"], f"{rule['total']:,}", f"{rule['shown']:,}"]
         yield f"| {' | '.join(cells)} |"
-    rest = report["rules"][_MOST_RULES:]
+    rest = rules[_MOST_RULES:]
     if rest:
         found = sum(rule["total"] for rule in rest)
         yield f"| and {quantity(len(rest), 'more rule')} | | | {found:,} | {sum(rule['shown'] for rule in rest):,} |"
@@ -167,7 +168,7 @@ def _claims(report: Report) -> Iterator[str]:
     yield f"Claims of {_name(claims['file'])} ({claims['total']:,}): {totals}.\n"
     contradicted = [result for result in claims["results"] if result["verdict"] == "contradicted"]
     for result in contradicted[:_MOST_OTHERS]:
-        yield f"<pre>{_html(cut(block(result['text']), _LONGEST_PROOF))}</pre>\n"
+        yield f"<pre>{_html(cut(claim_text(result), _LONGEST_PROOF))}</pre>\n"
 
 
 def _groups(report: Report) -> Iterator[str]:

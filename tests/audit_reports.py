@@ -168,6 +168,22 @@ def many(count: int) -> dict[str, Any]:
     return one
 
 
+NAMES = (
+    "calm",
+    "capped",
+    "clash",
+    "full",
+    "hostile",
+    "inconsistent",
+    "many",
+    "nothing told",
+    "shared id",
+    "short",
+    "without proofs",
+)
+"""Of `reports`, so that tests can be named for them without making any."""
+
+
 @cache
 def reports() -> Mapping[str, dict[str, Any]]:
     """All of them as plain data, by name; made once, to be read only."""

@@ -22,9 +22,7 @@ from pipelines.report.inert_text import line
 from pipelines.report.junit import render_junit
 from pipelines.report.plain_text import render_text
 from pipelines.report.write import FORMATS, render, write_report
-from tests.audit_reports import HOSTILE, clash, full, reports
-
-NAMES = ("calm", "clash", "inconsistent", "short", "hostile", "capped", "shared id", "full", "many", "nothing told")
+from tests.audit_reports import HOSTILE, NAMES, clash, full, reports
 
 
 def report(name: str) -> dict[str, Any]:

@@ -33,8 +33,8 @@ _LINKS = re.compile(
     r"|:(?=[\w+-]+:))",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~^=-])")
-_ENTITIES: Mapping[int, str] = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!~^=-])")
+_ENTITIES: Mapping[int, str] = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("|"): "&#124;"}
 
 
 def render_markdown(report: Report, *, limit: int = GITHUB_LIMIT) -> str:
@@ -85,7 +85,7 @@ class _Page:
 
 def escaped(text: str) -> str:
     """Text in one line that Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", _parted(line(text)).translate(_ENTITIES)).replace("$", "<span>$</span>")
+    return _MARKUP.sub(r"\\\1", _parted(line(text))).translate(_ENTITIES).replace("$", "<span>$</span>")
 
 
 def _parted(text: str) -> str:
@@ -100,7 +100,12 @@ def _part(found: str) -> str:
 
 def _html(text: str) -> str:
     """Text inside our own HTML, where Markdown is not read."""
-    return escape(_parted(text), quote=True).replace("$", "<span>$</span>")
+    return _preformatted(_parted(text))
+
+
+def _preformatted(text: str) -> str:
+    """Text inside `pre`, where GitHub looks for no links and no mentions."""
+    return escape(text, quote=True).replace("$", "<span>$</span>")
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -145,7 +150,7 @@ def _entry(finding: Mapping[str, Any]) -> str:
     told = f"**{finding['severity']}**{new}: {escaped(cut(finding['message'], _LONGEST_TEXT))}"
     lines = [told + (f", in {escaped(cut(where, _LONGEST_NAME))}" if where else ""), ""]
     if finding["text"]:
-        lines += [f"<pre>{_html(cut(block(finding['text']), _LONGEST_PROOF))}</pre>", ""]
+        lines += [f"<pre>{_preformatted(cut(block(finding['text']), _LONGEST_PROOF))}</pre>", ""]
     lines += [f"Repair: {escaped(cut(each['text'], _LONGEST_TEXT))}\n" for each in (finding["repairs"] or ())[:3]]
     return "\n".join(lines)
 
@@ -168,7 +173,7 @@ def _claims(report: Report) -> Iterator[str]:
     yield f"Claims of {_name(claims['file'])} ({claims['total']:,}): {totals}.\n"
     contradicted = [result for result in claims["results"] if result["verdict"] == "contradicted"]
     for result in contradicted[:_MOST_OTHERS]:
-        yield f"<pre>{_html(cut(claim_text(result), _LONGEST_PROOF))}</pre>\n"
+        yield f"<pre>{_preformatted(cut(claim_text(result), _LONGEST_PROOF))}</pre>\n"
 
 
 def _groups(report: Report) -> Iterator[str]:

@@ -75,13 +75,21 @@ def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
         yield f"  in {where}"
     if finding["text"]:
         yield from (f"  {text}" for text in block(finding["text"]).split("\n"))
-    for name, value in finding["detail"].items():
-        if value not in (None, "", [], {}):
-            yield f"  {line(name)}: {line(_shown(value))}"
+    yield from _detail(finding["detail"])
     yield from _supports(finding["supports"])
     for repair in finding["repairs"] or ():
         scored = "" if repair["plausibility"] is None else f", plausibility {repair['plausibility']:.2f}"
         yield f"  repair: {line(repair['text'])} (mends {repair['mends']:,}{scored})"
+
+
+def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in detail.items():
+        told = block(_shown(value))
+        if "\n" in told:
+            yield f"  {line(name).replace('_', ' ')}:"
+            yield from (f"    {text}" for text in told.split("\n"))
+        elif value not in (None, "", [], {}):
+            yield f"  {line(name).replace('_', ' ')}: {told}"
 
 
 def _shown(value: object) -> str:

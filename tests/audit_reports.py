@@ -148,9 +148,10 @@ def full(text: str = HOSTILE[0]) -> dict[str, Any]:
         finding.update(repairs=[repair], detail={text: [text, text]})
     keys = [finding["key"] for finding in report["findings"]]
     report["groups"] = [{"number": 1, "cause": [triple], "text": text, "findings": len(keys), "keys": keys}]
-    verdict = {"line": 4, "claim": triple, "verdict": "contradicted", "reason": None, "text": text, "proof": None}
-    totals = {"entailed": 0, "contradicted": 1, "unproven": 0, "unknown": 0}
-    report["claims"] = {"file": text, "total": 1, "totals": totals, "shown": 1, "results": [verdict]}
+    refuted = {"line": 4, "claim": triple, "verdict": "contradicted", "reason": text, "text": text, "proof": None}
+    unclear = {"line": None, "claim": triple, "verdict": "unknown", "reason": text, "text": None, "proof": None}
+    totals = {"entailed": 0, "contradicted": 1, "unproven": 0, "unknown": 1}
+    report["claims"] = {"file": text, "total": 2, "totals": totals, "shown": 2, "results": [refuted, unclear]}
     mended = {"key": keys[0], "rule": text, "severity": "violation", "message": text}
     report["against"] = {"name": text, "new": 1, "unchanged": 3, "mended": 1, "mended_findings": [mended]}
     return report
@@ -168,6 +169,22 @@ def many(count: int) -> dict[str, Any]:
     return one
 
 
+NAMES = (
+    "calm",
+    "capped",
+    "clash",
+    "full",
+    "hostile",
+    "inconsistent",
+    "many",
+    "nothing told",
+    "shared id",
+    "short",
+    "without proofs",
+)
+"""Of `reports`, so that tests can be named for them without making any."""
+
+
 @cache
 def reports() -> Mapping[str, dict[str, Any]]:
     """All of them as plain data, by name; made once, to be read only."""
@@ -178,6 +195,8 @@ def reports() -> Mapping[str, dict[str, Any]]:
     found["without proofs"] = clash().to_dict(Limits(proofs=False))
     found["nothing told"] = clash().to_dict(Limits(findings=0))
     found["compared"] = compared(clash(), inconsistent()).to_dict()
+    found["shared id"] = copy.deepcopy(found["clash"])
+    found["shared id"]["rules"] *= 2  # as of two shapes that are named alike
     return {**found, "full": full(), "many": many(600)}
 
 

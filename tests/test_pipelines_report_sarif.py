@@ -14,20 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from pipelines.report.sarif import CLAIM_RULE, render_sarif, sarif_log
-from tests.audit_reports import HOSTILE, full, reports
-
-NAMES = (
-    "calm",
-    "clash",
-    "inconsistent",
-    "short",
-    "hostile",
-    "capped",
-    "full",
-    "many",
-    "nothing told",
-    "without proofs",
-)
+from tests.audit_reports import HOSTILE, NAMES, full, reports
 
 
 def official_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from tests.audit_reports import ROOT, full, reports
+from tests.audit_reports import NAMES, ROOT, full, reports
 
 SCHEMA = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
 PROOF = json.loads((ROOT / "docs" / "proof.schema.json").read_text(encoding="utf-8"))
@@ -28,9 +28,13 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", ["calm", "clash", "inconsistent", "short", "hostile", "capped", "full", "many"])
+@pytest.mark.parametrize("name", NAMES)
 def test_reports_are_valid(name: str) -> None:
     assert faults(json.loads(json.dumps(reports()[name]))) == []
+
+
+def test_every_report_has_a_name() -> None:
+    assert sorted(reports()) == list(NAMES)
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:

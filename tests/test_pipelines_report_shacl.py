@@ -15,9 +15,8 @@ from rdflib import PROV, RDF, RDFS, SH, Graph, Literal, URIRef
 
 from kg.terms import term_key
 from pipelines.report.shacl import AUDIT, render_jsonld, render_turtle, shacl_graph
-from tests.audit_reports import EX, full, reports
+from tests.audit_reports import EX, NAMES, full, reports
 
-NAMES = ("calm", "clash", "inconsistent", "short", "hostile", "capped", "full", "nothing told", "without proofs")
 SHAPES = Graph().parse(Path(__file__).with_name("validation_report_shapes.ttl"))
 
 

@@ -30,7 +30,7 @@ def report_frame(report: AuditReport) -> pandas.DataFrame:
     """The findings, all of them, one a row."""
     graph = report.graph
     columns: dict[str, list[Any]] = {
-        "key": [finding.key for finding in report.findings],
+        "key": list(report.keys),
         "severity": [str(finding.severity) for finding in report.findings],
         "rule": [finding.rule.id for finding in report.findings],
         "kind": [str(finding.rule.kind) for finding in report.findings],

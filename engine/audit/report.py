@@ -87,6 +87,21 @@ class AuditReport:
         """Whether the audit is complete and found nothing, warnings included."""
         return not self.findings and self.incomplete is None
 
+    def _repr_html_(self) -> str:
+        from engine.audit.notebook import report_html
+
+        return report_html(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A pandas `DataFrame` with a row for each finding, all of them.
+
+        Raises:
+            NotSupportedError: pandas is not installed.
+        """
+        from engine.audit.notebook import report_frame
+
+        return report_frame(self)
+
     @cached_property
     def by_rule(self) -> dict[str, int]:
         """Findings per rule id, those that have some."""
@@ -124,21 +139,6 @@ class AuditReport:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
         return f"{len(self.findings)} findings ({counts})" + (f"; {self.incomplete}" if self.incomplete else "")
-
-    def _repr_html_(self) -> str:
-        from engine.audit.notebook import report_html
-
-        return report_html(self)
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """A pandas `DataFrame` with a row for each finding, all of them.
-
-        Raises:
-            NotSupportedError: pandas is not installed.
-        """
-        from engine.audit.notebook import report_frame
-
-        return report_frame(self)
 
     def shown(self, limits: Limits) -> list[tuple[str, Finding]]:
         """The findings that are told in full, each with its key; new ones first."""

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET  # writes only
 
 from pipelines.report.inert_text import block, cut, line, quantity
-from pipelines.report.plain_text import of_rule, place_of
+from pipelines.report.plain_text import claim_text, findings_by_rule, place_of, rules_by_id
 
 __all__ = ["render_junit"]
 
@@ -26,11 +26,12 @@ def render_junit(report: Report, *, fail_on: str = "violation") -> str:
     Args:
         fail_on: findings of this severity and worse are failures; `never` for none. Others are told as output.
     """
-    told = of_rule(report)
-    kinds = dict.fromkeys(rule["kind"] for rule in report["rules"])
+    told = findings_by_rule(report)
+    every = rules_by_id(report).values()
+    kinds = dict.fromkeys(rule["kind"] for rule in every)
     suites = [_suite("audit", [_completeness(report)])]
     for kind in kinds:
-        rules = [rule for rule in report["rules"] if rule["kind"] == kind]
+        rules = [rule for rule in every if rule["kind"] == kind]
         suites.append(_suite(kind, [_rule_case(rule, told[rule["id"]], fail_on) for rule in rules]))
     if report["claims"] is not None:
         suites.append(_suite("claims", [_claims_case(report["claims"])]))
@@ -97,5 +98,5 @@ def _claims_case(claims: Mapping[str, Any]) -> ET.Element:
         told = [result for result in claims["results"] if result["verdict"] == "contradicted"]
         message = f"{quantity(count, 'claim')} of {claims['total']:,} contradicted, {len(told):,} told"
         failure = ET.SubElement(case, "failure", message=message, type="contradicted")
-        failure.text = "\n\n".join(block(result["text"]) for result in told) or message
+        failure.text = "\n\n".join(map(claim_text, told)) or message
     return case

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from pipelines.report.inert_text import block, cut, line, quantity
-from pipelines.report.plain_text import headline, of_rule, place_of
+from pipelines.report.plain_text import claim_text, findings_by_rule, headline, place_of, rules_by_id
 
 __all__ = ["GITHUB_LIMIT", "escaped", "render_markdown"]
 
@@ -33,8 +33,8 @@ _LINKS = re.compile(
     r"|:(?=[\w+-]+:))",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~^=-])")
-_ENTITIES: Mapping[int, str] = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!~^=-])")
+_ENTITIES: Mapping[int, str] = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("|"): "&#124;"}
 
 
 def render_markdown(report: Report, *, limit: int = GITHUB_LIMIT) -> str:
@@ -47,8 +47,8 @@ def render_markdown(report: Report, *, limit: int = GITHUB_LIMIT) -> str:
     page.add("\n".join(_head(report)))
     for part in (*_against(report), *_claims(report), *_groups(report)):
         page.add(part)
-    findings = of_rule(report)
-    told = sum(page.fold(_opening(rule), map(_entry, findings[rule["id"]])) for rule in report["rules"])
+    findings = findings_by_rule(report)
+    told = sum(page.fold(_opening(rule), map(_entry, findings[rule["id"]])) for rule in rules_by_id(report).values())
     left = report["totals"]["findings"] - told
     if left:
         page.parts.append(f"{left:,} of {quantity(report['totals']['findings'], 'finding')} are not told here.\n")
@@ -85,7 +85,7 @@ class _Page:
 
 def escaped(text: str) -> str:
     """Text in one line that Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", _parted(line(text)).translate(_ENTITIES)).replace("$", "<span>$</span>")
+    return _MARKUP.sub(r"\\\1", _parted(line(text))).translate(_ENTITIES).replace("$", "<span>$</span>")
 
 
 def _parted(text: str) -> str:
@@ -100,7 +100,12 @@ def _part(found: str) -> str:
 
 def _html(text: str) -> str:
     """Text inside our own HTML, where Markdown is not read."""
-    return escape(_parted(text), quote=True).replace("$", "<span>$</span>")
+    return _preformatted(_parted(text))
+
+
+def _preformatted(text: str) -> str:
+    """Text inside `pre`, where GitHub looks for no links and no mentions."""
+    return escape(text, quote=True).replace("$", "<span>$</span>")
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -111,13 +116,14 @@ def _head(report: Report) -> Iterator[str]:
     yield f"{subject['asserted']:,} asserted and {subject['inferred']:,} inferred triples."
     if report["incomplete"] is not None:
         yield f"\n**Incomplete**: {escaped(cut(report['incomplete'], _LONGEST_TEXT))}"
-    if report["rules"]:
+    rules = list(rules_by_id(report).values())
+    if rules:
         yield "\n| rule | about | severity | findings | shown |"
         yield "| --- | --- | --- | ---: | ---: |"
-    for rule in report["rules"][:_MOST_RULES]:
+    for rule in rules[:_MOST_RULES]:
         cells = [_name(rule["id"]), rule["kind"], rule["severity"], f"{rule['total']:,}", f"{rule['shown']:,}"]
         yield f"| {' | '.join(cells)} |"
-    rest = report["rules"][_MOST_RULES:]
+    rest = rules[_MOST_RULES:]
     if rest:
         found = sum(rule["total"] for rule in rest)
         yield f"| and {quantity(len(rest), 'more rule')} | | | {found:,} | {sum(rule['shown'] for rule in rest):,} |"
@@ -144,7 +150,7 @@ def _entry(finding: Mapping[str, Any]) -> str:
     told = f"**{finding['severity']}**{new}: {escaped(cut(finding['message'], _LONGEST_TEXT))}"
     lines = [told + (f", in {escaped(cut(where, _LONGEST_NAME))}" if where else ""), ""]
     if finding["text"]:
-        lines += [f"<pre>{_html(cut(block(finding['text']), _LONGEST_PROOF))}</pre>", ""]
+        lines += [f"<pre>{_preformatted(cut(block(finding['text']), _LONGEST_PROOF))}</pre>", ""]
     lines += [f"Repair: {escaped(cut(each['text'], _LONGEST_TEXT))}\n" for each in (finding["repairs"] or ())[:3]]
     return "\n".join(lines)
 
@@ -167,7 +173,7 @@ def _claims(report: Report) -> Iterator[str]:
     yield f"Claims of {_name(claims['file'])} ({claims['total']:,}): {totals}.\n"
     contradicted = [result for result in claims["results"] if result["verdict"] == "contradicted"]
     for result in contradicted[:_MOST_OTHERS]:
-        yield f"<pre>{_html(cut(block(result['text']), _LONGEST_PROOF))}</pre>\n"
+        yield f"<pre>{_preformatted(cut(claim_text(result), _LONGEST_PROOF))}</pre>\n"
 
 
 def _groups(report: Report) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.report.inert_text import block, line, quantity
 
-__all__ = ["headline", "of_rule", "place_of", "render_text"]
+__all__ = ["claim_text", "findings_by_rule", "headline", "place_of", "render_text", "rules_by_id"]
 
 Report = Mapping[str, Any]
 
@@ -44,9 +44,17 @@ def place_of(item: Mapping[str, Any]) -> str:
     return line(item["file"]) + (f":{item['line']}" if item["line"] is not None else "")
 
 
-def of_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
+def rules_by_id(report: Report) -> dict[str, Mapping[str, Any]]:
+    """The rules of a report, each id once: rules that share one are counted together."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for rule in report["rules"]:
+        found.setdefault(rule["id"], rule)
+    return found
+
+
+def findings_by_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
     """The findings told in full, by the id of their rule, in the order of the report."""
-    found: dict[str, list[Mapping[str, Any]]] = {rule["id"]: [] for rule in report["rules"]}
+    found: dict[str, list[Mapping[str, Any]]] = {id: [] for id in rules_by_id(report)}
     for finding in report["findings"]:
         found[finding["rule"]].append(finding)
     return found
@@ -55,7 +63,7 @@ def of_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
 def _notes(report: Report) -> Iterator[str]:
     if report["incomplete"] is not None:
         yield f"incomplete: {line(report['incomplete'])}"
-    for rule in report["rules"]:
+    for rule in rules_by_id(report).values():
         if rule["shown"] < rule["total"]:
             yield f"  {line(rule['id'])}: {rule['shown']:,} of {rule['total']:,} shown"
 
@@ -67,16 +75,32 @@ def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
         yield f"  in {where}"
     if finding["text"]:
         yield from (f"  {text}" for text in block(finding["text"]).split("\n"))
-    for name, value in finding["detail"].items():
-        yield f"  {line(name)}: {line(_shown(value))}"
+    yield from _detail(finding["detail"])
     yield from _supports(finding["supports"])
     for repair in finding["repairs"] or ():
         scored = "" if repair["plausibility"] is None else f", plausibility {repair['plausibility']:.2f}"
         yield f"  repair: {line(repair['text'])} (mends {repair['mends']:,}{scored})"
 
 
+def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in detail.items():
+        told = block(_shown(value))
+        if "\n" in told:
+            yield f"  {line(name).replace('_', ' ')}:"
+            yield from (f"    {text}" for text in told.split("\n"))
+        elif value not in (None, "", [], {}):
+            yield f"  {line(name).replace('_', ' ')}: {told}"
+
+
 def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """A detail in words: lists with commas, lists in lists (triples) with spaces, what has a text by it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return str(value["text"]) if "text" in value else ", ".join(f"{k} {_shown(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(" ".join(map(_shown, each)) if isinstance(each, list) else _shown(each) for each in value)
+    return str(value)
 
 
 def _supports(supports: Mapping[str, Any] | None) -> Iterator[str]:
@@ -107,9 +131,16 @@ def _claims(report: Report) -> Iterator[str]:
     yield f"claims of {line(claims['file'])}: {claims['total']:,} ({totals}); {claims['shown']:,} shown"
     for result in claims["results"]:
         at = "" if result["line"] is None else f"line {result['line']}: "
-        first, *rest = block(result["text"]).split("\n")
+        first, *rest = claim_text(result).split("\n")
         yield f"  {at}{first}"
         yield from (f"    {text}" for text in rest)
+
+
+def claim_text(result: Mapping[str, Any]) -> str:
+    """Verdict and claim, why, and the proof or refutation, which begins in a line of its own."""
+    why = f": {line(result['reason'])}" if result["reason"] else ""
+    proof = f"\n{block(result['text'])}" if result["text"] else ""
+    return f"{result['verdict']}: {line(result['claim']['text'])}{why}{proof}"
 
 
 def _against(report: Report) -> Iterator[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from pipelines.report.inert_text import block, escape_unprintable, line
+from pipelines.report.plain_text import claim_text, rules_by_id
 
 __all__ = ["CLAIM_RULE", "SCHEMA", "render_sarif", "sarif_log"]
 
@@ -33,9 +34,10 @@ def render_sarif(report: Report) -> str:
 
 def sarif_log(report: Report) -> dict[str, Any]:
     """The log as plain values: one run, its rules, a result for each finding told and each claim contradicted."""
-    rules = [_rule(rule) for rule in report["rules"]]
-    numbers = {rule["id"]: number for number, rule in enumerate(report["rules"])}
-    results = [_result(finding, numbers[finding["rule"]], report["rules"]) for finding in report["findings"]]
+    every = rules_by_id(report)
+    rules = [_rule(rule) for rule in every.values()]
+    numbers = {id: number for number, id in enumerate(every)}
+    results = [_result(each, numbers[each["rule"]], every[each["rule"]]) for each in report["findings"]]
     contradicted = _contradicted(report)
     if contradicted:
         results += [_claim(result, report["claims"]["file"], len(rules)) for result in contradicted]
@@ -88,7 +90,7 @@ def _message(text: str) -> str:
     return block(text).replace("{", "{{").replace("}", "}}").replace("](", "\\](")
 
 
-def _result(finding: Mapping[str, Any], number: int, rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _result(finding: Mapping[str, Any], number: int, rule: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "ruleId": line(finding["rule"]),
         "ruleIndex": number,
@@ -101,7 +103,7 @@ def _result(finding: Mapping[str, Any], number: int, rules: Sequence[Mapping[str
     }
     if finding["status"] is not None:
         found["baselineState"] = finding["status"]
-    others = _related(finding, rules[number])
+    others = _related(finding, rule)
     return {**found, "relatedLocations": others} if others else found
 
 
@@ -166,6 +168,6 @@ def _claim(result: Mapping[str, Any], file: str, number: int) -> dict[str, Any]:
         "ruleIndex": number,
         "kind": "fail",
         "level": "error",
-        "message": {"text": _message(result["text"])},
+        "message": {"text": _message(claim_text(result))},
         "locations": [_physical(file, result["line"])],
     }

@@ -19,6 +19,7 @@ from rdflib.term import Node
 
 from kg.terms import TripleTerm, term_from_key
 from pipelines.report.inert_text import block, escape_unprintable, line
+from pipelines.report.plain_text import rules_by_id
 
 __all__ = ["AUDIT", "render_jsonld", "render_turtle", "shacl_graph"]
 
@@ -75,7 +76,7 @@ def shacl_graph(report: Report) -> Graph:
     found.add((root, AUDIT.total, Literal(report["totals"]["findings"])))
     if report["incomplete"] is not None:
         found.add((root, AUDIT.incomplete, Literal(line(report["incomplete"]))))
-    rules = {rule["id"]: rule for rule in report["rules"]}
+    rules = rules_by_id(report)
     for number, finding in enumerate(report["findings"], start=1):
         result = BNode(f"audit-result-{number}")
         found.add((root, SH.result, result))
@@ -97,10 +98,10 @@ def _result(finding: Mapping[str, Any], rule: Mapping[str, Any]) -> Iterator[tup
     if "value" in terms:
         yield SH.value, _term(terms["value"]["value"])
     yield SH.sourceConstraintComponent, _component(finding)
-    yield SH.sourceShape, _shape(rule)
+    yield SH.sourceShape, _shape(rule, finding)
     yield AUDIT.rule, Literal(line(rule["id"]))
     yield AUDIT.key, Literal(finding["key"])
-    yield AUDIT.inferred, Literal(finding["inferred"])
+    yield AUDIT.inferred, Literal(finding["inferred"] or bool(finding["detail"].get("inferred")))
     if finding["status"] is not None:
         yield AUDIT.status, Literal(finding["status"])
     if finding["text"]:
@@ -109,13 +110,23 @@ def _result(finding: Mapping[str, Any], rule: Mapping[str, Any]) -> Iterator[tup
 
 def _component(finding: Mapping[str, Any]) -> URIRef:
     """SHACL's own where a shape was broken and the finding says which, else one of ours by the kind of finding."""
-    named = finding["detail"].get("component")
-    if finding["kind"] == "shape" and isinstance(named, str) and named.startswith(str(SH)):
-        return _iri(named)
+    named = _told(finding, "component")
+    if finding["kind"] == "shape" and named is not None and named.strip("<>").startswith(str(SH)):
+        return _iri(named.strip("<>"))
     return AUDIT[f"{_COMPONENTS[finding['kind']]}ConstraintComponent"]
 
 
-def _shape(rule: Mapping[str, Any]) -> URIRef:
+def _told(finding: Mapping[str, Any], name: str) -> str | None:
+    """A term or detail of this name, as the key of a term or an IRI."""
+    value = finding["terms"][name]["value"] if name in finding["terms"] else finding["detail"].get(name)
+    return value if isinstance(value, str) else None
+
+
+def _shape(rule: Mapping[str, Any], finding: Mapping[str, Any] | None = None) -> Node:
+    """The shape that was broken where it has a name; else the rule, by its IRI or its id."""
+    named = None if finding is None or finding["kind"] != "shape" else _told(finding, "shape")
+    if named is not None and named.startswith("<") and named.endswith(">"):
+        return _iri(named[1:-1])
     iri = rule["iri"]
     return _iri(iri) if iri is not None else URIRef(f"urn:noesis:rule:{quote(line(rule['id']), safe='')}")
 
@@ -123,7 +134,7 @@ def _shape(rule: Mapping[str, Any]) -> URIRef:
 def _add_bindings(found: Graph, result: BNode, terms: Mapping[str, Any]) -> None:
     """The constraint's variables, which SHACL has no place for."""
     for name, term in terms.items():
-        if name not in ("path", "value"):
+        if name not in ("path", "value", "shape", "component"):
             binding = BNode(f"{result}-{_digest(name)}")
             found.add((result, AUDIT.binding, binding))
             found.add((binding, AUDIT.variable, Literal(line(name))))

@@ -17,7 +17,7 @@ from engine.audit import Finding, Kind, audit
 from engine.audit.contradiction import never_holds
 from engine.audit.rules import rule_file_findings, rule_findings
 from engine.audit.subsumption import subsumes
-from engine.symbolic import Closure, Severity, materialise, parse_rules
+from engine.symbolic import Closure, RuleSet, Severity, materialise, parse_rules
 from engine.symbolic.builtins import holds
 from engine.symbolic.rules import Atom, Call, Constant, Constraint, Rule, check_safety
 from kg.errors import StratificationError, UnsafeRuleError
@@ -27,6 +27,7 @@ from kg.terms import Triple
 from tests.naive import naive_closure, solutions
 from tests.rule_programs import Case, cases
 
+EX = "http://e/"
 PREFIXES = """
 PREFIX : <http://e/>
 PREFIX owl: <http://www.w3.org/2002/07/owl#>
@@ -220,6 +221,34 @@ def test_a_constraint_is_not_subsumed_by_a_milder_one() -> None:
     assert found(f"{rules} {mild}")["rule-subsumed"] == ["Constraint 'strict' is a special case of constraint 'mild'"]
 
 
+def test_a_rule_that_the_schema_says_already_is_told_with_the_axioms() -> None:
+    told = found(
+        """
+        RULE :a { ?x a :Animal } WHERE { ?x a :Dog FILTER(?x != :tom) }
+        RULE :b { ?x :kinOf ?z } WHERE { ?x :parentOf ?y . ?y :parentOf ?z }
+        RULE :c { ?x a :Pet } WHERE { ?x a :Dog }
+        """,
+        DATA + ":Dog rdfs:subClassOf :Animal . :parentOf rdfs:subPropertyOf :kinOf . :kinOf a owl:TransitiveProperty .",
+    )
+    assert told == {
+        "rule-entailed": [
+            "Rule 'a' infers only what follows without it, by cax-sco from: every dog is an animal",
+            "Rule 'b' infers only what follows without it, by prp-trp, prp-spo1 from: kin of is a transitive property; "
+            "“parent of” implies “kin of”",
+        ]
+    }
+
+
+def test_a_rule_is_not_entailed_by_what_holds_for_some_values_only() -> None:
+    rules = """
+        RULE :a { ?x :near ?y } WHERE { ?x :parentOf ?y }
+        RULE :b { ?x :near ?y } WHERE { ?x :parentOf ?y . ?x a :Person FILTER(?x != ?y) }
+        RULE :c { ?x :far ?y } WHERE { ?x :parentOf ?y FILTER(?x != ?y) }
+        RULE :d { ?x :far ?y } WHERE { ?x :parentOf ?y . ?y a :Person }
+    """
+    assert found(rules) == {"rule-subsumed": ["Rule 'b' is a special case of rule 'a'"]}
+
+
 VARIABLES = [Variable(name) for name in "xyz"]
 TERMS = st.sampled_from([*VARIABLES, URIRef("http://e/a"), URIRef("http://e/b")])
 ATOMS = st.builds(Atom, TERMS, st.sampled_from([URIRef("http://e/p"), URIRef("http://e/q")]), TERMS)
@@ -241,8 +270,6 @@ def test_subsumption_is_what_the_engine_infers_from_the_frozen_body(general: Rul
     def frozen(atom: Atom) -> tuple[URIRef, URIRef, URIRef]:
         s, p, o = (URIRef(f"urn:{t}") if isinstance(t, Variable) else URIRef(str(t)) for t in atom.terms)
         return s, p, o
-
-    from engine.symbolic import RuleSet
 
     graph = KnowledgeGraph.from_triples([frozen(atom) for atom in special.body_atoms])
     closure = materialise(graph, RuleSet((general,)), entailment="none")
@@ -403,8 +430,8 @@ def test_the_rules_that_never_fire_are_those_without_a_match(case: Case) -> None
     for finding in rule_findings(closure):
         if finding.rule.id in told:
             told[finding.rule.id].add(URIRef(str(finding.terms["rule"])))
-    idle = {rule.iri for rule in case.rules.rules if not any(solutions(rule, facts, asserted))}
-    never = {rule.iri for rule in case.rules if not any(solutions(rule, facts, asserted))}
+    idle = {rule.iri for rule in case.rules.rules if next(solutions(rule, facts, asserted), None) is None}
+    never = {rule.iri for rule in case.rules if next(solutions(rule, facts, asserted), None) is None}
     assert told["rule-never-holds"] <= never
     assert told["rule-never-fires"] == idle - told["rule-never-holds"] - told["rule-tautology"]
 
@@ -432,6 +459,24 @@ def test_what_a_subsumed_rule_infers_the_other_infers(case: Case, data: st.DataO
     for more, fewer in pairs:
         if subsumes(more, fewer):
             assert conclusions(fewer, facts, asserted) <= conclusions(more, facts, asserted)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(plain_rules(), min_size=2, max_size=4), st.sets(st.tuples(*[st.integers(0, 2)] * 3), min_size=1))
+def test_without_the_needless_rules_the_closure_is_the_same(
+    rules: list[Rule], facts: set[tuple[int, int, int]]
+) -> None:
+    """All rules that are told to be needless can go together, whatever the graph."""
+    names, predicates = [EX + each for each in "abc"], [EX + each for each in "pqh"]
+    numbered = [replace(rule, iri=URIRef(f"{EX}rule{at}")) for at, rule in enumerate(rules)]
+    triples = [Triple(URIRef(names[s]), URIRef(predicates[p]), URIRef(names[o])) for s, p, o in facts]
+    graph = KnowledgeGraph.from_triples(triples)
+    closure = materialise(graph, RuleSet(tuple(numbered)), entailment="none")
+    needless = ("rule-entailed", "rule-subsumed", "rule-tautology")
+    gone = {finding.terms["rule"] for finding in rule_findings(closure) if finding.rule.id in needless}
+    less = tuple(rule for rule in numbered if rule.iri not in gone)
+    without = materialise(KnowledgeGraph.from_triples(triples), RuleSet(less), entailment="none")
+    assert set(without.graph.triples()) == set(closure.graph.triples())
 
 
 def conclusions(rule: Rule, facts: frozenset[Triple], asserted: frozenset[Triple]) -> set[tuple[Node, ...]]:

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from rdflib.term import Node
 
+from engine.audit.axioms import told
 from engine.audit.contradiction import never_holds
 from engine.audit.finding import AuditRule, Finding, Kind
-from engine.audit.frozen import inconsistent_bodies
+from engine.audit.frozen import FrozenBodies
 from engine.audit.idle import Vocabulary, why_idle
 from engine.audit.probe import Clock, Probe
 from engine.audit.rule_files import rule_file_findings
@@ -41,6 +42,11 @@ UNKNOWN_TERM = _rule(
 )
 SUBSUMED = _rule(
     "rule-subsumed", Severity.INFO, "A rule or constraint says something that no other one says as it stands."
+)
+ENTAILED = _rule(
+    "rule-entailed",
+    Severity.INFO,
+    "A rule infers something that the axioms and the other rules do not infer without it.",
 )
 TAUTOLOGY = _rule("rule-tautology", Severity.WARNING, "The head of a rule is not in its own body.")
 NEVER_HOLDS = _rule("rule-never-holds", Severity.WARNING, "The body of a rule or constraint can have a match.")
@@ -73,13 +79,21 @@ def rule_findings(closure: Closure) -> Iterator[Finding]:
             vain.add(id(rule))
             yield _finding(TAUTOLOGY, rule, f"{_name(rule)} infers only what is in its body")
     rest = [rule for rule in rules if id(rule) not in vain]
-    yield from _subsumed(rest)
-    yield from _inconsistent(closure, rest, graph)
+    needless: set[Rule] = set()
+    yield from _subsumed(rest, needless)
+    if closure.incomplete:
+        yield _cut_short(f"only what the text of the rules says was looked at: {closure.incomplete}")
+        return
+    frozen = FrozenBodies(closure, rest)
+    yield from _inconsistent(frozen, graph)
+    yield from _entailed(frozen, needless, graph)
+    if frozen.cut_short:
+        yield _cut_short(frozen.cut_short)
     yield from _idle(closure, rest, rules)
 
 
-def _subsumed(rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Each rule that another one makes needless; of two that say the same, the one that comes later."""
+def _subsumed(rules: Sequence[Rule], needless: set[Rule]) -> Iterator[Finding]:
+    """Each rule that another one makes needless, noted there; of two that say the same, the one that comes later."""
     pairs = 0
     for at, special in enumerate(rules):
         for other, general in enumerate(rules):
@@ -94,6 +108,7 @@ def _subsumed(rules: Sequence[Rule]) -> Iterator[Finding]:
             same = subsumes(special, general)
             if same and other > at:
                 continue  # that one is told
+            needless.add(special)
             what = "says the same as" if same else "is a special case of"
             yield _finding(
                 SUBSUMED,
@@ -105,8 +120,21 @@ def _subsumed(rules: Sequence[Rule]) -> Iterator[Finding]:
             break
 
 
-def _inconsistent(closure: Closure, rules: Sequence[Rule], graph: KnowledgeGraph) -> Iterator[Finding]:
-    for rule, violation in inconsistent_bodies(closure, rules):
+def _entailed(frozen: FrozenBodies, needless: set[Rule], graph: KnowledgeGraph) -> Iterator[Finding]:
+    """Each rule that the axioms and all the others together make needless, unless one of them does alone."""
+    for rule, others, axioms in frozen.entailed(needless):
+        names = ", ".join(dict.fromkeys(other.name for other in others))
+        stated = told(graph, axioms)
+        yield _finding(
+            ENTAILED,
+            rule,
+            f"{_name(rule)} infers only what follows without it, by {names}" + (f" from: {stated}" if stated else ""),
+            detail={"by": [other.name for other in others], "axioms": [[graph.curie(t) for t in a] for a in axioms]},
+        )
+
+
+def _inconsistent(frozen: FrozenBodies, graph: KnowledgeGraph) -> Iterator[Finding]:
+    for rule, violation in frozen.inconsistent():
         why = violation.constraint
         what = "tells only of what breaks" if isinstance(rule, Constraint) else "matches only what breaks"
         yield _finding(
@@ -119,9 +147,6 @@ def _inconsistent(closure: Closure, rules: Sequence[Rule], graph: KnowledgeGraph
 
 def _idle(closure: Closure, rules: Sequence[Rule], every: Sequence[Rule]) -> Iterator[Finding]:
     """The rules without a match, and the terms that are in no triple, where that is not the reason told."""
-    if closure.incomplete:
-        yield _cut_short(f"rules that never fire were not looked for: {closure.incomplete}")
-        return
     graph, probe = closure.graph, Probe(closure, Clock(SECONDS))
     words = Vocabulary(graph, [*closure.rules.rules, *every])
     names = [rule.name for rule in closure.rules]

@@ -270,11 +270,12 @@ def test_audit_fails_from_the_named_severity_on(
 def test_audit_shows_as_many_as_asked_and_the_total(noesis: Noesis, tmp_path: Path) -> None:
     folder = write(tmp_path / "firm", ":adams :manages :adams . :brook :manages :brook . :crane :manages :crane .")
     result = noesis("audit", folder, "--limit", 1, "--json")
-    assert (result.json["total"], len(result.json["violations"])) == (3, 1)
-    assert result.json["violations"][0]["message"] == "Adams manages Adams"
+    totals = result.json["totals"]
+    assert (totals["findings"], totals["shown"], len(result.json["findings"])) == (3, 1, 1)
+    assert result.json["findings"][0]["message"] == "Adams manages Adams"
     text = noesis("audit", folder, "--limit", 2, "--no-proofs").out.splitlines()
-    assert text[0] == "3 violations, 2 shown"
-    assert [line for line in text[1:] if line] == [
+    assert text[0] == "3 violations; 2 of 3 shown"
+    assert [line for line in text[2:] if line] == [
         "violation: Adams manages Adams [ownBoss]",
         "violation: Brook manages Brook [ownBoss]",
     ]

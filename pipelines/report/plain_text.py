@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.report.inert_text import block, line, quantity
+from pipelines.report.inert_text import block, cut, line, quantity
 
 __all__ = ["claim_text", "findings_by_rule", "headline", "place_of", "render_text", "rules_by_id"]
 
 Report = Mapping[str, Any]
+_DETAIL = 300  # characters told of a detail; the other formats have all
 
 # What build servers take for a command in a log: GitHub (`::error::` at the start of a line, `##[error]`), Azure
 # (`##vso[`), TeamCity (`##teamcity[`).
@@ -84,7 +85,7 @@ def _finding(finding: Mapping[str, Any]) -> Iterator[str]:
 
 def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
     for name, value in detail.items():
-        told = block(_shown(value))
+        told = cut(block(_shown(value)), _DETAIL)
         if "\n" in told:
             yield f"  {line(name).replace('_', ' ')}:"
             yield from (f"    {text}" for text in told.split("\n"))

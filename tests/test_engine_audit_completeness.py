@@ -52,7 +52,7 @@ def test_a_missing_value_is_told_with_the_axioms_and_a_proof_that_replays() -> N
     )
     assert finding.message == "ann is in person and has no value of parent that is in person"
     assert finding.focus == EX.ann
-    assert finding.terms == {"path": EX.parent, "class": EX.Person}
+    assert finding.terms == {"path": EX.parent, "class": EX.Person, "of": EX.Person}
     assert finding.detail == {"needs": "have at least 1 value of parent that is in person"}
     proof = finding.proof
     assert proof is not None

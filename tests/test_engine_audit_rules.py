@@ -366,12 +366,17 @@ def test_a_tautology_is_told() -> None:
 
 
 def test_a_body_about_disjoint_or_unsatisfiable_classes_is_told_with_what_it_breaks() -> None:
-    told = found("""
+    told = found(
+        """
         RULE :a { ?x a :Odd } WHERE { ?x a :Person . ?x a :Dog }
         RULE :b { } WHERE { ?x a :Ghost . ?x :parentOf ?y }
         RULE :c { ?x a :Fine } WHERE { ?x a :Person . ?y a :Dog }
-    """)
-    first, second = told["rule-body-inconsistent"]
+        RULE :d { ?x a :Fine } WHERE { ?x a :Self }
+    """,
+        DATA + ":Self owl:disjointWith :Self .",
+    )
+    first, third, second = told["rule-body-inconsistent"]
+    assert third.startswith("Rule 'd' matches only what breaks cax-dw anyway: ")
     assert first.startswith("Rule 'a' matches only what breaks cax-dw anyway: ")
     assert second.startswith("Constraint 'b' tells only of what breaks cls-nothing2 anyway: ")
 

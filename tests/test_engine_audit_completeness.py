@@ -181,10 +181,11 @@ def test_what_cannot_be_read_is_said() -> None:
         :q rdfs:range
             [ a rdfs:Datatype ; owl:onDatatype xsd:integer ; owl:withRestrictions ( [ xsd:minInclusive 1 ] ) ] .
     """
-    findings = list(completeness_findings(closed(data)))
+    many = f":E a owl:Class ; owl:oneOf ( {' '.join(f':e{at}' for at in range(1001))} ) . :e1000 a :E ."
+    findings = list(completeness_findings(closed(data + many)))
     assert {f.rule.id for f in findings} == {"completeness-audit-cut-short"}
     assert {f.severity for f in findings} == {Severity.INFO}
-    assert len(findings) == 2
+    assert len(findings) == 3
 
 
 def test_time_that_runs_out_and_an_incomplete_closure_are_said() -> None:

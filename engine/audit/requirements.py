@@ -18,7 +18,7 @@ from itertools import combinations, pairwise
 from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
-from engine.audit.axioms import expression, named
+from engine.audit.axioms import expression, list_of, named
 from engine.symbolic.datatypes import DATATYPES, FUNCTION
 from engine.symbolic.rules import (
     Atom,
@@ -90,6 +90,7 @@ def requirements(graph: KnowledgeGraph, *, owl: bool) -> Iterator[Requirement | 
     yield from reader.restrictions()
     yield from reader.ranges()
     yield from reader.enumerations()
+    yield from map(Unread, reader.unread)
 
 
 class _Reader:
@@ -97,6 +98,7 @@ class _Reader:
 
     def __init__(self, graph: KnowledgeGraph, *, owl: bool) -> None:
         self.graph, self.owl = graph, owl
+        self.unread: dict[str, None] = {}
         self._same = next(graph.triples(None, OWL.sameAs, None), None) is not None
 
     def restrictions(self) -> Iterator[Requirement | Unread]:
@@ -265,22 +267,11 @@ class _Reader:
         for axioms, node in ways:
             stated = next(self.graph.triples(node, OWL.oneOf, None), None)
             if stated is not None:
-                members, cells = self._list(stated.object)
-                return members, (*axioms, stated, *cells)
+                found = list_of(self.graph, stated.object, _MOST_MEMBERS)
+                if found is not None:
+                    return found[0], (*axioms, stated, *found[1])
+                self.unread.setdefault(f"an enumeration is malformed or too long: {self.graph.label(cls)}")
         return None
-
-    def _list(self, cell: Node) -> tuple[tuple[Node, ...], tuple[Triple, ...]]:
-        members: list[Node] = []
-        cells: list[Triple] = []
-        while cell != RDF.nil and len(members) < _MOST_MEMBERS:
-            first = next(self.graph.triples(cell, RDF.first, None, inferred=False), None)
-            rest = next(self.graph.triples(cell, RDF.rest, None, inferred=False), None)
-            if first is None or rest is None:
-                break
-            members.append(first.object)
-            cells += [first, rest]
-            cell = rest.object
-        return tuple(members), tuple(cells)
 
     def _classes_of(self, restriction: Node) -> list[tuple[Node, Triple]]:
         """The most general named classes that are below a restriction, and itself where it has stated members."""

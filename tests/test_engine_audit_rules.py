@@ -366,12 +366,17 @@ def test_a_tautology_is_told() -> None:
 
 
 def test_a_body_about_disjoint_or_unsatisfiable_classes_is_told_with_what_it_breaks() -> None:
-    told = found("""
+    told = found(
+        """
         RULE :a { ?x a :Odd } WHERE { ?x a :Person . ?x a :Dog }
         RULE :b { } WHERE { ?x a :Ghost . ?x :parentOf ?y }
         RULE :c { ?x a :Fine } WHERE { ?x a :Person . ?y a :Dog }
-    """)
-    first, second = told["rule-body-inconsistent"]
+        RULE :d { ?x a :Fine } WHERE { ?x a :Self }
+    """,
+        DATA + ":Self owl:disjointWith :Self .",
+    )
+    first, third, second = told["rule-body-inconsistent"]
+    assert third.startswith("Rule 'd' matches only what breaks cax-dw anyway: ")
     assert first.startswith("Rule 'a' matches only what breaks cax-dw anyway: ")
     assert second.startswith("Constraint 'b' tells only of what breaks cls-nothing2 anyway: ")
 
@@ -544,6 +549,46 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         ["rule-syntax"],
     ]
     assert places(findings[1]) == [("rule-syntax", 2)]
+
+
+def test_every_bad_rule_of_an_n3_or_jena_file_is_told_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.n3").write_text(
+        dedent("""\
+            @prefix : <http://e/> .
+            { ?x :p ?y } => { ?x :q ?y } . # good. really
+            { ?x :p ?y } => { ?x :q ?z } .
+            { ?x :p "a . b" , } => { ?x :q ?y } .
+            { ?x :p ?y . ?y :p ?z } => { ?x :q ?z } .
+            { ?x x:p ?y } => { ?x :q ?y } .
+        """),
+        "utf-8",
+    )
+    (tmp_path / "bad.rules").write_text(
+        dedent("""\
+            @prefix e: <http://e/>.
+            // a comment [ that opens nothing
+            [good: (?x e:p ?y) -> (?x e:q ?y)]
+            [unsafe: (?x e:p ?y) -> (?x e:q ?z)]
+            [syntax: (?x e:p) -> (?x e:q ?y)]
+            [good2: (?x e:p ?y) (?y e:p ?z) -> (?x e:q ?z)]
+            [unknown: (?x e:p ?y) noSuchThing(?x) -> (?x e:q ?y)]
+        """),
+        "utf-8",
+    )
+    findings = list(rule_file_findings([tmp_path / "bad.n3", tmp_path / "bad.rules"]))
+    assert [(f.location and (Path(f.location.file).name, f.location.line)) for f in findings] == [
+        ("bad.n3", 3),
+        ("bad.n3", 4),
+        ("bad.n3", 6),
+        ("bad.rules", 4),
+        ("bad.rules", 5),
+        ("bad.rules", 7),
+    ]
+    assert [f.rule.id for f in findings if f.location and f.location.file.endswith("rules")] == [
+        "rule-unsafe",
+        "rule-syntax",
+        "rule-unsupported",
+    ]
 
 
 def test_rules_of_two_files_that_have_no_strata_together_are_told(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "RELATIONS",
     "axioms",
     "expression",
+    "list_of",
     "located",
     "members",
     "named",
@@ -86,7 +87,7 @@ def told(graph: KnowledgeGraph, triples: Sequence[Triple], most: int = 5) -> str
     return "; ".join(texts[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-_DEPTH = 3
+_DEPTH, _MEMBERS = 3, 20
 _JOINED = {OWL.intersectionOf: " and ", OWL.unionOf: " or ", OWL.oneOf: ", "}
 _FILLED = {
     OWL.someValuesFrom: "some",
@@ -111,7 +112,8 @@ def expression(graph: KnowledgeGraph, term: Node, depth: int = _DEPTH) -> str:
     said = {t.predicate: t.object for t in graph.triples(term, None, None, inferred=False)}
     for predicate, word in _JOINED.items():
         if predicate in said:
-            parts = [expression(graph, each, depth - 1) for each in _list(graph, said[predicate])]
+            found = list_of(graph, said[predicate], _MEMBERS)
+            parts = ["…"] if found is None else [expression(graph, each, depth - 1) for each in found[0]]
             return f"{{{word.join(parts)}}}" if predicate == OWL.oneOf else f"({word.join(parts)})"
     if OWL.complementOf in said:
         return f"not {expression(graph, said[OWL.complementOf], depth - 1)}"
@@ -123,14 +125,16 @@ def expression(graph: KnowledgeGraph, term: Node, depth: int = _DEPTH) -> str:
     return "a class without a name"
 
 
-def _list(graph: KnowledgeGraph, cell: Node, most: int = 20) -> list[Node]:
-    """The members of a list that are asserted; the rest of a long one, or of one that is malformed, is left out."""
-    found: list[Node] = []
-    while cell != RDF.nil and len(found) < most:
-        first = next(graph.triples(cell, RDF.first, None, inferred=False), None)
-        rest = next(graph.triples(cell, RDF.rest, None, inferred=False), None)
-        found += [] if first is None else [first.object]
-        if rest is None:
-            break
-        cell = rest.object
-    return found
+def list_of(graph: KnowledgeGraph, cell: Node, most: int) -> tuple[tuple[Node, ...], tuple[Triple, ...]] | None:
+    """The members of an asserted list and the triples of its cells; None where it is malformed, or longer than most."""
+    members: list[Node] = []
+    cells: list[Triple] = []
+    while cell != RDF.nil:
+        first = list(graph.triples(cell, RDF.first, None, inferred=False))
+        rest = list(graph.triples(cell, RDF.rest, None, inferred=False))
+        if len(first) != 1 or len(rest) != 1 or len(members) == most:
+            return None
+        members.append(first[0].object)
+        cells += [*first, *rest]
+        cell = rest[0].object
+    return tuple(members), tuple(cells)

@@ -7,7 +7,7 @@ the engine evaluates over the asserted and inferred triples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rdflib import RDF
 from rdflib.term import Node
@@ -44,8 +44,9 @@ CUT_SHORT = AuditRule(
 def completeness_findings(closure: Closure, *, seconds: float | None = SECONDS) -> Iterator[Finding]:
     """What the schema of a closure requires, closed world, and the closure has not.
 
-    The focus of a finding is the individual, `terms` has the `path` (property), the `class` that requires it, and a
-    `value` that is not allowed. The proof shows the axioms, and why the individual is in the class.
+    The focus of a finding is the individual, `terms` has the `path` (property), the `class` that requires it, `of` what
+    the values have to be, and a `value` that is not allowed. The proof shows the axioms, and why the individual is in
+    the class.
 
     A value in a class expression that OWL 2 RL infers no members of (complements, "only", cardinalities) counts as long
     as it is there. Names that are inferred to be the same count once for "at most", and each for "at least".
@@ -81,8 +82,7 @@ def completeness_findings(closure: Closure, *, seconds: float | None = SECONDS) 
 def _finding(graph: KnowledgeGraph, requirement: Requirement, violation: Violation) -> Finding:
     values = {str(variable): term for variable, term in violation.substitution.items()}
     focus = values["x"]
-    named = {"path": requirement.path, "class": requirement.cls, "value": values.get("y")}
-    terms: dict[str, Node] = {name: term for name, term in named.items() if term is not None}
+    terms = {**requirement.terms, **({"value": values["y"]} if "y" in values else {})}
     rule = _RULES[requirement.id]
     return Finding(
         rule,
@@ -90,19 +90,19 @@ def _finding(graph: KnowledgeGraph, requirement: Requirement, violation: Violati
         violation.message,
         focus,
         terms,
-        _place(graph, requirement, focus, values.get("y")),
+        _place(graph, focus, terms),
         violation,
         {"needs": requirement.needs},
     )
 
 
-def _place(graph: KnowledgeGraph, requirement: Requirement, focus: Node, value: Node | None) -> Location | None:
+def _place(graph: KnowledgeGraph, focus: Node, terms: Mapping[str, Node]) -> Location | None:
     """The file to mend: that of the wrong value, else that says what the individual is."""
     triples = []
-    if value is not None and requirement.path is not None:
-        triples.append(Triple(focus, requirement.path, value))
-    if requirement.cls is not None:
-        triples.append(Triple(focus, RDF.type, requirement.cls))
+    if "value" in terms and "path" in terms:
+        triples.append(Triple(focus, terms["path"], terms["value"]))
+    if "class" in terms:
+        triples.append(Triple(focus, RDF.type, terms["class"]))
     triples += graph.triples(focus, RDF.type, None, inferred=False)
     return next((place for triple in triples if (place := located(graph, triple)) is not None), None)
 

@@ -12,6 +12,8 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rdflib import RDF, URIRef, Variable
 from rdflib.term import Node
 
@@ -47,15 +49,17 @@ class Vocabulary:
     def classes(self) -> frozenset[URIRef]:
         """Classes with a member."""
         type_id = self._graph.dictionary.find(RDF.type)
-        ids = () if type_id is None else set(self._graph.pairs(type_id)[1].tolist())
+        ids = [] if type_id is None else np.unique(self._graph.pairs(type_id)[1]).tolist()
         return frozenset(term for id in ids if isinstance(term := self._graph.dictionary.term(id), URIRef))
 
     @cached_property
-    def _terms(self) -> frozenset[int]:
-        found: set[int] = set()
+    def _present(self) -> NDArray[np.bool_]:
+        """Whether each term of the dictionary is in a triple; shape (num_terms,)."""
+        found = np.zeros(len(self._graph.dictionary), dtype=bool)
         for columns in (self._graph.asserted, self._graph.inferred):
-            found.update(id for ids in columns.arrays() for id in set(ids.tolist()))
-        return frozenset(found)
+            for ids in columns.arrays():
+                found[ids] = True
+        return found
 
     @cached_property
     def given(self) -> frozenset[Node]:
@@ -65,7 +69,7 @@ class Vocabulary:
     def has(self, term: Node) -> bool:
         """Whether a term is in a triple of the closure."""
         at = self._graph.dictionary.find(term)
-        return at is not None and at in self._terms
+        return at is not None and at < len(self._present) and bool(self._present[at])
 
     def unknown(self, atoms: Sequence[Atom]) -> Iterator[tuple[URIRef, URIRef | None]]:
         """The predicates and classes of atoms that no triple has and no rule gives; for each the nearest used one."""

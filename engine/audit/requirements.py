@@ -18,7 +18,7 @@ from itertools import combinations, pairwise
 from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
-from engine.audit.axioms import expression, named
+from engine.audit.axioms import expression, list_of, named
 from engine.symbolic.datatypes import DATATYPES, FUNCTION
 from engine.symbolic.rules import (
     Atom,
@@ -61,14 +61,15 @@ class Requirement:
     """A constraint made from an axiom.
 
     Args:
-        id: of the kind of requirement. path: the property, None for what a class itself asks for. cls: the class.
+        id: of the kind of requirement.
+        terms: the `path` (property), the `class` whose members are meant, `of` what class, datatype or value the
+            values have to be, and their `count` where it is not 1; those that there are.
         needs: in words, what a member has to have.
     """
 
     id: str
     constraint: Constraint
-    path: Node | None
-    cls: Node | None
+    terms: Mapping[str, Node]
     needs: str
 
 
@@ -89,6 +90,7 @@ def requirements(graph: KnowledgeGraph, *, owl: bool) -> Iterator[Requirement | 
     yield from reader.restrictions()
     yield from reader.ranges()
     yield from reader.enumerations()
+    yield from map(Unread, reader.unread)
 
 
 class _Reader:
@@ -96,6 +98,7 @@ class _Reader:
 
     def __init__(self, graph: KnowledgeGraph, *, owl: bool) -> None:
         self.graph, self.owl = graph, owl
+        self.unread: dict[str, None] = {}
         self._same = next(graph.triples(None, OWL.sameAs, None), None) is not None
 
     def restrictions(self) -> Iterator[Requirement | Unread]:
@@ -171,6 +174,8 @@ class _Reader:
             (*site.member, Negation(tuple(inside))),
             f"{{?x}} is in {self._class(site)} and has {lacks}",
             f"have at least {count} {what}",
+            of=filler,
+            count=count,
         )
 
     def _at_most(self, site: _Site, count: int, filler: Node | None) -> Iterator[Requirement | Unread]:
@@ -194,15 +199,16 @@ class _Reader:
             tuple(body),
             f"{{?x}} is in {self._class(site)} and has more than {count} different {what}",
             f"have at most {count} {what}",
+            of=filler,
+            count=count,
         )
 
     def _has_value(self, site: _Site, value: Node) -> Requirement:
         assert site.path is not None, "a restriction is on a property"
         what = f"the value {self.graph.label(value)} of {self.graph.label(site.path.property)}"
         body: tuple[BodyElement, ...] = (*site.member, Negation((site.path.atom(X, value),)))
-        return self._made(
-            "value-missing", site, body, f"{{?x}} is in {self._class(site)} and has not {what}", f"have {what}"
-        )
+        message = f"{{?x}} is in {self._class(site)} and has not {what}"
+        return self._made("value-missing", site, body, message, f"have {what}", of=value)
 
     def _value_set(self, site: _Site, filler: Node) -> Iterator[Requirement | Unread]:
         """Every value is of a datatype, or one of some values."""
@@ -216,14 +222,15 @@ class _Reader:
             site = _Site(site.path, site.cls, (*site.axioms, *axioms))
             listed = self._listed(members)
             message = f"{{?x}} has the value {{?y}} of {property}, which is none of {listed}"
-            yield self._made("value-not-in-set", site, body, message, f"have values among {listed}")
+            yield self._made("value-not-in-set", site, body, message, f"have values among {listed}", of=filler)
         elif filler in DATATYPES:
             wrong: Expression = Call("!", (Call(f"{FUNCTION}has", (VariableRef(Y), Constant(filler))),))
             if self.owl or filler == RDFS.Literal:
                 wrong = Call("!", (Call("isLITERAL", (VariableRef(Y),)),))
             name = self.graph.curie(filler)
             message = f"{{?x}} has the value {{?y}} of {property}, which is not of {name}"
-            yield self._made("value-not-of-datatype", site, (*start, Filter(wrong)), message, f"have values of {name}")
+            body = (*start, Filter(wrong))
+            yield self._made("value-not-of-datatype", site, body, message, f"have values of {name}", of=filler)
         elif self._is_facet(filler):
             yield Unread(f"a restricted datatype is not read: {self.graph.curie(filler)}")
 
@@ -260,22 +267,11 @@ class _Reader:
         for axioms, node in ways:
             stated = next(self.graph.triples(node, OWL.oneOf, None), None)
             if stated is not None:
-                members, cells = self._list(stated.object)
-                return members, (*axioms, stated, *cells)
+                found = list_of(self.graph, stated.object, _MOST_MEMBERS)
+                if found is not None:
+                    return found[0], (*axioms, stated, *found[1])
+                self.unread.setdefault(f"an enumeration is malformed or too long: {self.graph.label(cls)}")
         return None
-
-    def _list(self, cell: Node) -> tuple[tuple[Node, ...], tuple[Triple, ...]]:
-        members: list[Node] = []
-        cells: list[Triple] = []
-        while cell != RDF.nil and len(members) < _MOST_MEMBERS:
-            first = next(self.graph.triples(cell, RDF.first, None, inferred=False), None)
-            rest = next(self.graph.triples(cell, RDF.rest, None, inferred=False), None)
-            if first is None or rest is None:
-                break
-            members.append(first.object)
-            cells += [first, rest]
-            cell = rest.object
-        return tuple(members), tuple(cells)
 
     def _classes_of(self, restriction: Node) -> list[tuple[Node, Triple]]:
         """The most general named classes that are below a restriction, and itself where it has stated members."""
@@ -322,7 +318,16 @@ class _Reader:
         return f"{', '.join(self.graph.label(member) for member in members[:most])}{more}"
 
     def _made(
-        self, id: str, site: _Site, body: Sequence[BodyElement], message: str, needs: str, *, data: bool = False
+        self,
+        id: str,
+        site: _Site,
+        body: Sequence[BodyElement],
+        message: str,
+        needs: str,
+        *,
+        of: Node | None = None,
+        count: int = 1,
+        data: bool = False,
     ) -> Requirement:
         constraint = Constraint(
             URIRef(_NAMES + id),
@@ -333,7 +338,10 @@ class _Reader:
             axioms=tuple(dict.fromkeys(site.axioms)),
             message=message,
         )
-        return Requirement(id, constraint, None if site.path is None else site.path.property, site.cls, needs)
+        terms = {"path": None if site.path is None else site.path.property, "class": site.cls, "of": of}
+        if count != 1:
+            terms["count"] = Literal(count)
+        return Requirement(id, constraint, {name: term for name, term in terms.items() if term is not None}, needs)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,17 @@
 """What keeps rule files from loading, as findings: one for each bad rule, where the language lets a reader go on.
 
-A SPARQL-RL file that does not parse as a whole is read piece by piece: each rule and DATA block with the prefixes
-declared before it, on the lines where it stands. Of a file in another language the first fault is told.
+A file that does not parse as a whole is read piece by piece (`rule_pieces`): each rule with the prefixes declared
+before it, on the lines where it stands.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.audit.finding import AuditRule, Finding, Kind
+from engine.audit.rule_pieces import pieces
 from engine.symbolic.builtins import check_functions
 from engine.symbolic.imports import parser_of
 from engine.symbolic.rules import Location, Rule, RuleSet, Severity, check_safety
@@ -102,81 +102,19 @@ def _text(path: Path, name: str) -> str:
 
 def _parsed(path: Path, text: str, name: str) -> list[RuleSet | NoesisError]:
     """The rules of a text, with errors for the pieces of it that cannot be read."""
-    parse, base = parser_of(path), path.resolve().as_uri()
-    if parse is not None:
-        return [parse(text, file=name, base=base)]
+    parse = parser_of(path) or partial(parse_rules, check=False)
+    read = partial(parse, file=name, base=path.resolve().as_uri())
     try:
-        return [parse_rules(text, file=name, base=base, check=False)]
+        return [read(text)]
     except NoesisError as error:
-        found: list[RuleSet | NoesisError] = []
-        for piece in _pieces(text)[:_PIECES]:
+        rulesets: list[RuleSet | NoesisError] = []
+        faults: dict[str, NoesisError] = {}
+        for piece in pieces(text, path.suffix)[:_PIECES]:
             try:
-                found.append(parse_rules(piece, file=name, base=base, check=False))
+                rulesets.append(read(piece))
             except NoesisError as fault:
-                found.append(fault)
-        return found if any(isinstance(item, NoesisError) for item in found) else [error, *found]
-
-
-_TOKEN = re.compile(
-    r'''(?P<skip>\#[^\n]*|"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^'\\]|\\.|'(?!''))*\'\'\'
-    |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|<[^\x00-\x20<>"{}|^`\\]*>)
-    |(?P<brace>[{}])
-    |(?P<word>(?<![\w:?$@-])(?:RULE|DATA|PREFIX|BASE|VERSION|IMPORTS)(?![\w:-]))''',
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True)
-class _Item:
-    """A declaration, rule or DATA block of a text."""
-
-    start: int
-    end: int
-    declares: bool
-
-
-def _pieces(text: str) -> list[str]:
-    """The rules and DATA blocks of a text, each with the declarations before it and blanks for all else."""
-    items, shown = _items(text), []
-    found = []
-    for item in items:
-        if item.declares:
-            shown.append(item)
-        else:
-            found.append(_blanked(text, [*shown, item]))
-    alone = _blanked(text, shown)
-    return [alone, *found] if shown or not found else found
-
-
-def _blanked(text: str, items: Iterable[_Item]) -> str:
-    parts, at = [], 0
-    for item in items:
-        parts += [re.sub(r"[^\n]", " ", text[at : item.start]), text[item.start : item.end]]
-        at = item.end
-    return "".join(parts).rstrip()
-
-
-def _items(text: str) -> list[_Item]:
-    """Where the items of a text begin. RULE begins one wherever it stands, so a missing brace spoils one rule only."""
-    starts: list[tuple[int, bool]] = []
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        word = (token["word"] or "").upper()
-        if token["brace"]:
-            depth = depth + 1 if token["brace"] == "{" else max(0, depth - 1)
-        elif word == "RULE" or (word and word != "DATA"):
-            starts.append((token.start(), word != "RULE"))
-            depth = 0
-        elif word == "DATA" and depth == 0 and not _after_where(text, token.start()):
-            starts.append((token.start(), False))
-    if not starts or text[: starts[0][0]].strip():
-        starts.insert(0, (0, False))
-    ends = [start for start, _ in starts[1:]] + [len(text)]
-    return [_Item(start, end, declares) for (start, declares), end in zip(starts, ends, strict=True)]
-
-
-def _after_where(text: str, at: int) -> bool:
-    return text[max(0, at - 200) : at].rstrip().upper().endswith(("WHERE", "NOT"))
+                faults.setdefault(str(fault), fault)
+        return [*rulesets, *(faults.values() or [error])]
 
 
 def _without_strata(rules: list[Rule]) -> Iterator[Finding]:

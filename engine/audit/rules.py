@@ -7,7 +7,8 @@ keeps a rule file from loading is told by `rule_file_findings`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rdflib.term import Node
 
@@ -179,10 +180,10 @@ def _finding(
     rule: Rule,
     message: str,
     terms: dict[str, Node] | None = None,
-    detail: object = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> Finding:
     about = {} if rule.iri is None else {"rule": rule.iri}
-    more = {"rule": rule.name, "kind": rule.kind, **(detail if isinstance(detail, dict) else {})}
+    more = {"rule": rule.name, "kind": rule.kind, **(detail or {})}
     severity = Severity.INFO if audit is INCONSISTENT and isinstance(rule, Constraint) else audit.severity
     return Finding(audit, severity, message, None, {**about, **(terms or {})}, rule.location, detail=more)
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.audit import AuditReport, Finding, Limits, audit
+from engine.audit import (
+    AuditReport,
+    Finding,
+    Limits,
+    audit,
+    completeness_findings,
+    rule_file_findings,
+    rule_findings,
+    schema_findings,
+)
 from engine.symbolic import Budget, Closure, Severity, load_rules, materialise, rules_of
 from engine.symbolic.rules import RuleSet
-from kg.domain import RULE_SUFFIXES
+from kg.domain import RULE_SUFFIXES, load_domain
 from kg.errors import InputError
 from kg.formats import format_of
 from kg.load import load_graph, missing_file
@@ -50,11 +60,13 @@ class Subject:
 
     Args:
         domain: None where files were given.
+        faults: what keeps rule files from loading, where the rules are audited; those files were left out.
     """
 
     name: str
     closure: Closure
     domain: Domain | None = None
+    faults: tuple[Finding, ...] = ()
 
 
 def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Subject:
@@ -68,20 +80,22 @@ def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Su
     """
     config = config or AuditConfig()
     if len(paths) == 1 and paths[0].is_dir() and any(_is_rdf(path) for path in paths[0].iterdir() if path.is_file()):
-        domain, closure = close(paths[0], entailment=config.entailment, budget=config.budget)
-        return Subject(domain.name, closure, domain)
+        domain = load_domain(paths[0])
+        good, faults = _sound(domain.rule_files, config)
+        domain, closure = close(replace(domain, rule_files=good), entailment=config.entailment, budget=config.budget)
+        return Subject(domain.name, closure, domain, faults)
     files = list(_files(paths))
     graph_files = [path for path in files if _is_rdf(path)]
     if not graph_files:
         raise InputError(f"Expected RDF files to audit (got none in {', '.join(map(str, paths))})")
     rules = RuleSet()
-    for path in files:
-        if path.suffix in RULE_SUFFIXES and path not in graph_files:
-            rules = rules.merge(load_rules([path], root=path.parent))
+    good, faults = _sound([path for path in files if path.suffix in RULE_SUFFIXES], config)
+    for path in good:
+        rules = rules.merge(load_rules([path], root=path.parent))
     graph = load_graph(graph_files)
     rules = rules.merge(rules_of(graph))
     closure = materialise(graph, rules, entailment=config.entailment or "owl2rl", budget=config.budget)
-    return Subject(paths[0].name if len(paths) == 1 else f"{len(graph_files)} files", closure)
+    return Subject(paths[0].name if len(paths) == 1 else f"{len(graph_files)} files", closure, None, faults)
 
 
 def run_audit(
@@ -135,17 +149,18 @@ def _checks(subject: Subject, config: AuditConfig) -> Iterable[Callable[[Closure
 
         yield shape_findings(shapes)
     if config.rules:
-        from engine.audit.rules import rule_findings
-
+        yield lambda _: subject.faults
         yield rule_findings
     if config.schema:
-        from engine.audit.schema import schema_findings
-
         yield schema_findings
     if config.closed_world:
-        from engine.audit.completeness import completeness_findings
-
         yield completeness_findings
+
+
+def _sound(files: Sequence[Path], config: AuditConfig) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
+    """The rule files that load and what is wrong with the others; all of them where the rules are not audited."""
+    faults = {path: tuple(rule_file_findings([path])) if config.rules else () for path in files}
+    return tuple(path for path, found in faults.items() if not found), tuple(chain(*faults.values()))
 
 
 def _is_rdf(path: Path) -> bool:

@@ -68,8 +68,11 @@ class _Parameter(NamedTuple):
             return name if self.signature.default is inspect.Parameter.empty else f"[{name}]"
         # In an annotation, typer keeps the first name where the default would stand.
         names, value = " or ".join([self.told.default, *self.told.param_decls]), ""
-        if isinstance(self.kind, type) and issubclass(self.kind, Enum):
-            value = " " + "\\|".join(str(member.value) for member in self.kind)
+        choices = [
+            kind for kind in (self.kind, *get_args(self.kind)) if isinstance(kind, type) and issubclass(kind, Enum)
+        ]
+        if choices:
+            value = " " + "\\|".join(str(member.value) for member in choices[0])
         elif self.kind is not bool:
             value = " " + next(word for kind, word in _VALUES.items() if kind in str(self.kind))
         return names + value

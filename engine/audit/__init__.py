@@ -4,7 +4,21 @@
 every report is rendered. Importing this loads no torch.
 """
 
+from engine.audit.completeness import completeness_findings
 from engine.audit.finding import AuditRule, Finding, Kind
 from engine.audit.report import AuditReport, Limits, audit
+from engine.audit.rules import rule_file_findings, rule_findings
+from engine.audit.schema import schema_findings
 
-__all__ = ["AuditReport", "AuditRule", "Finding", "Kind", "Limits", "audit"]
+__all__ = [
+    "AuditReport",
+    "AuditRule",
+    "Finding",
+    "Kind",
+    "Limits",
+    "audit",
+    "completeness_findings",
+    "rule_file_findings",
+    "rule_findings",
+    "schema_findings",
+]

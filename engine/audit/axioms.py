@@ -71,7 +71,7 @@ def members(graph: KnowledgeGraph, kinds: Sequence[URIRef]) -> dict[URIRef, None
 def located(graph: KnowledgeGraph, triple: Sequence[Node]) -> Location | None:
     """The file that states a triple; its first line stands for the file, as no line is known of a triple."""
     file = graph.source(triple)
-    return None if file is None else Location(file, 1)
+    return None if file is None else Location(file, 0)
 
 
 def told(graph: KnowledgeGraph, triples: Sequence[Triple], most: int = 5) -> str:

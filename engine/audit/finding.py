@@ -81,7 +81,7 @@ class Finding:
     Args:
         focus: the node it is about; None where it is about a rule.
         terms: what else it is about: the constraint's variables, or `path` and `value` of a SHACL result, by name.
-        location: file and line where that is known.
+        location: file and line where they are known; line 0 where the file alone is.
         violation: the match of a constraint it stands for, with its proof; None for the other kinds.
         detail: more about it, as JSON-ready values, such as the nearest declared term; told in every report.
     """

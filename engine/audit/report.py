@@ -6,6 +6,7 @@ from. Totals are always those of all findings; a limit bounds what is told in fu
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rdflib import BNode
 from rdflib.term import Node
 
-from engine.audit.finding import AuditRule, Finding, term_dict
+from engine.audit.finding import AuditRule, Finding, Kind, term_dict
 from engine.audit.naming import stable_names
 from engine.symbolic import Closure, Severity, Violation
 from kg.graph import KnowledgeGraph
@@ -79,8 +80,9 @@ class AuditReport:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """The violations among the findings."""
-        return tuple(finding.violation for finding in self.findings if finding.violation is not None)
+        """The violations of the closure among the findings; other checks have proofs of their own."""
+        own = (Kind.CONSTRAINT, Kind.INCONSISTENCY)
+        return tuple(f.violation for f in self.findings if f.violation is not None and f.rule.kind in own)
 
     @property
     def conforms(self) -> bool:
@@ -117,10 +119,13 @@ class AuditReport:
     def keys(self) -> tuple[str, ...]:
         """What tells each finding from others, the same whenever the same graph is audited."""
         terms = [term for finding in self.findings for term in (finding.focus, *finding.terms.values())]
-        if not any(isinstance(term, BNode) for term in terms):
-            return tuple(finding.key for finding in self.findings)
-        names = stable_names(self.graph)
-        return tuple(finding.named(names).key for finding in self.findings)
+        names = stable_names(self.graph) if any(isinstance(term, BNode) for term in terms) else {}
+        keys = [finding.named(names).key if names else finding.key for finding in self.findings]
+        often = Counter(keys)  # one rule of OWL may be made into several constraints: their messages differ
+        return tuple(
+            hashlib.sha256(f"{key}{finding.message}".encode()).hexdigest()[:16] if often[key] > 1 else key
+            for key, finding in zip(keys, self.findings, strict=True)
+        )
 
     def status(self, key: str) -> str | None:
         """`new` or `unchanged` since the audit it is compared with; None where there is none."""
@@ -229,7 +234,7 @@ class AuditReport:
             "classes": [term_dict(graph, cls) for cls in finding.classes(graph)],
             "terms": {name: term_dict(graph, term) for name, term in finding.terms.items()},
             "file": location and location.file,
-            "line": location and location.line,
+            "line": (location.line or None) if location else None,
             "status": self.status(key),
             "inferred": proof is not None and any(p.rule is not None for p in proof.premises),
             "group": None,

@@ -64,9 +64,13 @@ def findings_by_rule(report: Report) -> dict[str, list[Mapping[str, Any]]]:
 def _notes(report: Report) -> Iterator[str]:
     if report["incomplete"] is not None:
         yield f"incomplete: {line(report['incomplete'])}"
-    for rule in rules_by_id(report).values():
-        if rule["shown"] < rule["total"]:
+    rules = rules_by_id(report).values()
+    for rule in rules:
+        if 0 < rule["shown"] < rule["total"]:
             yield f"  {line(rule['id'])}: {rule['shown']:,} of {rule['total']:,} shown"
+    hidden = sum(not rule["shown"] for rule in rules)
+    if hidden:
+        yield f"  of {quantity(hidden, 'other rule')} none is shown"
 
 
 def _finding(finding: Mapping[str, Any]) -> Iterator[str]:

@@ -114,6 +114,7 @@ class AuditReport:
         shown = self.shown(limits)
         graph = self.graph
         statistics = self.closure.statistics
+        more = self._explained(limits)
         return {
             "version": VERSION,
             "tool": {"name": "noesis", "version": metadata.version("noesis-kg")},
@@ -137,12 +138,23 @@ class AuditReport:
             },
             "rules": [self._rule_dict(rule, shown) for rule in dict.fromkeys(f.rule for f in self.findings)],
             "heat": self._heat(),
-            "findings": [self._finding_dict(finding, limits) for finding in shown],
-            "groups": [],
+            "findings": [
+                {**self._finding_dict(finding, limits), **told}
+                for finding, told in zip(shown, more["findings"] or [{}] * len(shown), strict=True)
+            ],
+            "groups": more["groups"],
             "claims": None,
             "against": None,
             **self.extra,
         }
+
+    def _explained(self, limits: Limits) -> dict[str, Any]:
+        """Supports, repairs and groups (see `explain`), where they are asked for."""
+        if limits.supports <= 0 and limits.repairs <= 0:
+            return {"findings": [], "groups": []}
+        from engine.audit.explain import explained
+
+        return explained(self, limits)
 
     def _rule_dict(self, rule: AuditRule, shown: Sequence[Finding]) -> dict[str, Any]:
         return {

@@ -8,6 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.audit import (
     AuditReport,
     Finding,
@@ -24,12 +26,14 @@ from kg.domain import RULE_SUFFIXES, load_domain
 from kg.errors import InputError
 from kg.formats import format_of
 from kg.load import load_graph, missing_file
+from kg.terms import Triple
 from pipelines.build import close
 
 if TYPE_CHECKING:
+    from engine.audit.repairs import Plausibility
     from kg.domain import Domain
 
-__all__ = ["AuditConfig", "Limits", "Subject", "fails", "load_subject", "run_audit"]
+__all__ = ["AuditConfig", "Limits", "Subject", "fails", "load_subject", "plausibility_of", "run_audit"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,6 @@ class AuditConfig:
         closed_world: also what is required and not there.
         entailment: the built-in rules to close files under (owl2rl, rdfs or none); None is the domain's, or owl2rl.
         budget: of the closure. limits: how much is told.
-        run: a run folder with an embedding of the closure, which says how plausible a triple is.
     """
 
     shapes: tuple[Path, ...] = ()
@@ -51,7 +54,6 @@ class AuditConfig:
     entailment: str | None = None
     budget: Budget | None = None
     limits: Limits = field(default_factory=Limits)
-    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,27 @@ def run_audit(
 
         report = with_claims(report, claims, limit=config.limits.findings, proofs=config.limits.proofs)
     return report
+
+
+def plausibility_of(report: AuditReport, run: Path) -> Plausibility:
+    """How plausible the embedding of a run finds triples; one it does not know has a half.
+
+    Raises:
+        StoreError: the run has no embedding of this closure.
+    """
+    from embeddings import load_embedding
+    from pipelines.build import closure_key
+
+    embedding, encode = load_embedding(run / "embedding", fingerprint=closure_key(report.closure)), report.graph.encode
+
+    def plausibility(triples: Sequence[Triple]) -> list[float]:
+        ids = np.array([encode(triple) or (-1, -1, -1) for triple in triples], dtype=np.int64).reshape(-1, 3)
+        known, found = embedding.knows(ids), np.full(len(ids), 0.5)
+        if known.any():
+            found[known] = embedding.plausibility(ids[known])
+        return found.tolist()
+
+    return plausibility
 
 
 def fails(report: AuditReport, severity: str | None, *, only_new: bool = False) -> bool:

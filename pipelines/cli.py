@@ -217,10 +217,10 @@ def audit(
         entailment=entailment and entailment.value,
         budget=None if seconds is None else Budget(seconds=seconds),
         limits=audits.Limits(limit, limit_per_rule, proofs, supports, repairs),
-        run=run,
     )
     found = audits.run_audit(paths, config, claims=claims, against=against)
-    described = found.to_dict(config.limits)
+    plausibility = None if run is None else audits.plausibility_of(found, run)
+    described = found.to_dict(config.limits, plausibility=plausibility)
     for path in report or []:
         write_report(described, path)
     if as_json:

@@ -173,6 +173,7 @@ NAMES = (
     "calm",
     "capped",
     "clash",
+    "compared",
     "full",
     "hostile",
     "inconsistent",

@@ -360,7 +360,7 @@ def test_an_interrupt_ends_with_130(noesis: Noesis, firm: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.build.close", interrupt)
-    assert noesis("audit", firm).code == 130
+    assert noesis("materialise", firm).code == 130
 
 
 # Training -------------------------------------------------------------------------------------------------------

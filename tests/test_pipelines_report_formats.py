@@ -98,7 +98,7 @@ def test_text_tells_every_part_of_a_report() -> None:
 def test_text_says_the_true_total_where_a_limit_hides_findings() -> None:
     assert render_text(report("nothing told")).splitlines() == [
         "2 violations; 0 of 2 shown",
-        "  no-mutual-parents: 0 of 2 shown",
+        "  of 1 other rule none is shown",
     ]
     assert render_text(report("calm")) == "no findings\n"
     assert render_text(report("short")).splitlines()[1].startswith("incomplete: ")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from engine.audit.claims import JudgedClaims
     from engine.audit.compare import Comparison
+    from engine.audit.repairs import Plausibility
 
 __all__ = ["VERSION", "AuditReport", "Limits", "audit", "triple_dict"]
 
@@ -158,12 +159,17 @@ class AuditReport:
                 found.append((key, finding))
         return found
 
-    def to_dict(self, limits: Limits | None = None) -> dict[str, Any]:
-        """The report as JSON-ready values (docs/audit.schema.json)."""
+    def to_dict(self, limits: Limits | None = None, *, plausibility: Plausibility | None = None) -> dict[str, Any]:
+        """The report as JSON-ready values (docs/audit.schema.json).
+
+        Args:
+            plausibility: of triples, to rank repairs that are alike otherwise.
+        """
         limits = limits or Limits()
         shown = self.shown(limits)
         graph = self.graph
         statistics = self.closure.statistics
+        more = self._explained(limits, plausibility)
         return {
             "version": VERSION,
             "tool": {"name": "noesis", "version": metadata.version("noesis-kg")},
@@ -190,11 +196,22 @@ class AuditReport:
                 for rule in dict.fromkeys(f.rule for f in self.findings)
             ],
             "heat": self._heat(),
-            "findings": [self._finding_dict(key, finding, limits) for key, finding in shown],
-            "groups": [],
+            "findings": [
+                {**self._finding_dict(key, finding, limits), **told}
+                for (key, finding), told in zip(shown, more["findings"] or [{}] * len(shown), strict=True)
+            ],
+            "groups": more["groups"],
             "claims": None if self.claims is None else self.claims.to_dict(),
             "against": None if self.against is None else self.against.to_dict(),
         }
+
+    def _explained(self, limits: Limits, plausibility: Plausibility | None) -> dict[str, Any]:
+        """Supports, repairs and groups (see `explain`), where they are asked for."""
+        if limits.supports <= 0 and limits.repairs <= 0:
+            return {"findings": [], "groups": []}
+        from engine.audit.explain import explained
+
+        return explained(self, limits, plausibility)
 
     def _rule_dict(self, rule: AuditRule, shown: Sequence[Finding]) -> dict[str, Any]:
         return {
@@ -205,7 +222,7 @@ class AuditReport:
             "iri": rule.iri,
             "source": rule.source,
             "file": rule.location and rule.location.file,
-            "line": rule.location and rule.location.line,
+            "line": (rule.location.line or None) if rule.location else None,
             "total": self.by_rule[rule.id],
             "shown": sum(finding.rule.id == rule.id for finding in shown),
         }

@@ -235,7 +235,9 @@ class Horn:
                 union |= each
             offer(clause.head, union)
 
-    def tree(self, cost: Callable[[int], Cost], known: Sequence[int] = ()) -> Iterator[tuple[int, bool]]:
+    def tree(
+        self, cost: Callable[[int], Cost], known: Sequence[int] = (), *, keep: int = 0
+    ) -> Iterator[tuple[int, bool]]:
         """Minimal sets from which a target follows (True), and minimal sets to remove so that none does (False).
 
         Sets to remove come least cost first; the others come as they are met.
@@ -243,6 +245,7 @@ class Horn:
         Args:
             cost: of removing a set; more for a set than for its parts.
             known: minimal sets from which a target follows, not given again.
+            keep: asserted triples that are not to be removed.
 
         Raises:
             OutOfWorkError: the tree is too large.
@@ -263,7 +266,7 @@ class Horn:
                     continue
                 supports.append(support)
                 yield support, True
-            for at in bits(support):
+            for at in bits(support & ~keep):
                 more = removed | 1 << at
                 if more not in seen:
                     seen.add(more)

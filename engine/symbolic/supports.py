@@ -7,7 +7,7 @@ support where it holds in the closure, though the triples of the support alone m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from kg.terms import Triple
 if TYPE_CHECKING:
     from engine.symbolic.closure import Closure
 
-__all__ = ["INSTANCES", "LIMIT", "WORK", "Support", "Supports", "first_supports", "supports_of"]
+__all__ = ["INSTANCES", "LIMIT", "MOST", "WORK", "Support", "Supports", "first_supports", "supports_of"]
 
 LIMIT = 10
 """Supports that are given by default: more than anyone reads."""
@@ -34,6 +34,10 @@ INSTANCES = Budget(triples=100_000, substitutions=200_000)
 """The default limits of the search for rule instances: a second or two."""
 WORK = 300_000
 """Clauses that the search for sets may try, by default: a second or two."""
+MOST = 1_000_000
+"""Rule instances for the first supports of many violations, by default: some ten seconds."""
+_TOGETHER = 50
+"""Violations whose rule instances are searched together: more share more joins, but each search crosses all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +46,12 @@ class Support:
 
     Args:
         triples: data before schema, then in the order of the graph's ids.
+        minimal: whether it is known that none of them can be spared.
         make: gives the proof; called on first use of `proof`.
     """
 
     triples: tuple[Triple, ...]
+    minimal: bool
     make: _Proving | Proof = field(repr=False)
 
     @cached_property
@@ -121,23 +127,39 @@ def supports_of(
 
 
 def first_supports(
-    closure: Closure, targets: list[Violation], *, budget: Budget | None = None, work: int = WORK
+    closure: Closure, violations: Sequence[Violation], *, budget: Budget | None = None, most: int = MOST
 ) -> list[Support]:
-    """One support of each of many violations, found together; not always the smallest one.
+    """One support of each of many violations; not always the smallest one.
 
-    Where the budget or the work run out, it is what the closure's own proof rests on, which is minimal for that proof.
+    Where a limit is reached, it is what the closure's own proof rests on, which is seldom more (see `Support.minimal`).
+
+    Args:
+        budget: of the search for the rule instances of some violations, which are looked at together.
+        most: rule instances in all.
     """
-    derivations = derivations_of(closure, *targets, budget=budget or INSTANCES, chains=True)
+    found: list[Support] = []
+    for start in range(0, len(violations), _TOGETHER):
+        part = violations[start : start + _TOGETHER]
+        if most <= 0:
+            found += [_whole(closure, target) for target in part]
+            continue
+        derivations = derivations_of(closure, *part, budget=budget or INSTANCES, chains=True)
+        most -= len(derivations)
+        found += _firsts(closure, derivations, part)
+    return found
+
+
+def _firsts(closure: Closure, derivations: Derivations, violations: Sequence[Violation]) -> list[Support]:
     nodes = [node for node in derivations.targets if node is not None]
     found: list[Support] = []
     try:
-        horn = Horn(derivations, nodes, work=work)
-        for number, target in zip(horn.targets, targets, strict=True):
+        horn = Horn(derivations, nodes, work=WORK)
+        for number, target in zip(horn.targets, violations, strict=True):
             mask = horn.first(number)
             found.append(_whole(closure, target) if mask is None else _support(closure, horn, mask, number))
     except OutOfWorkError:
-        found += [_whole(closure, target) for target in targets[len(found) :]]
-    return found
+        pass
+    return found + [_whole(closure, target) for target in violations[len(found) :]]
 
 
 def _sets(horn: Horn, limit: int | None, work: int) -> tuple[list[int], str | None]:
@@ -173,13 +195,13 @@ def _stopped(derivations: Derivations) -> str | None:
 def _whole(closure: Closure, target: Target) -> Support:
     """What the proof of the closure rests on."""
     proof = target.proof if isinstance(target, Violation) else closure.proof(target)
-    return Support(_in_order(closure, proof.leaves()), proof)
+    return Support(_in_order(closure, proof.leaves()), False, proof)
 
 
 def _support(closure: Closure, horn: Horn, mask: int, target: int | None = None) -> Support:
     triples = [closure.graph.decode(*horn.leaves[at]) for at in bits(mask)]
     proving = _Proving(closure, horn, mask, horn.targets[0] if target is None else target)
-    return Support(_in_order(closure, triples), proving)
+    return Support(_in_order(closure, triples), True, proving)
 
 
 def _in_order(closure: Closure, triples: tuple[Triple, ...] | list[Triple]) -> tuple[Triple, ...]:

@@ -1,0 +1,102 @@
+"""`explained`: the supports and repairs of a report's findings, and the causes they share, as the report tells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.audit.causes import Cause, causes_of
+from engine.audit.finding import Finding
+from engine.audit.repairs import Plausibility, Repair, repairs_of
+from engine.symbolic import Violation
+from engine.symbolic.supports import Supports, supports_of
+from kg.graph import KnowledgeGraph
+
+if TYPE_CHECKING:
+    from engine.audit.report import AuditReport, Limits
+
+__all__ = ["MOST", "explained"]
+
+MOST = 50
+"""Findings whose supports and repairs are told, the first ones shown of each cause before further ones: each can take
+a second or two. The others have their cause alone."""
+
+
+def explained(report: AuditReport, limits: Limits, plausibility: Plausibility | None = None) -> dict[str, Any]:
+    """The parts of a report's dictionary that explain: `groups`, and by place of each shown finding what it has more.
+
+    Groups are of all violations, numbered from 1, and made of first supports (`causes_of`). Supports and repairs are
+    told of up to `MOST` findings.
+
+    Args:
+        limits: how many supports and repairs are told of each finding.
+        plausibility: of triples, for the ranking of repairs.
+    """
+    keys, shown = [key for key, _ in report.shown(limits)], [finding for _, finding in report.shown(limits)]
+    ours = set(report.closure.violations)
+    causes = causes_of(report.closure, [violation for violation in report.violations if violation in ours])
+    number = {violation: at for at, cause in enumerate(causes, 1) for violation in cause.violations}
+    groups = [number.get(f.violation) if f.violation is not None else None for f in shown]
+    findings = [{"group": group, "supports": None, "repairs": None} for group in groups]
+    for at in _first_of_each(groups)[:MOST]:
+        findings[at] |= _told(report, shown[at], limits, plausibility)
+    return {"groups": [_group_dict(report, at, cause, keys, groups) for at, cause in enumerate(causes, 1)]} | {
+        "findings": findings
+    }
+
+
+def _first_of_each(groups: list[int | None]) -> list[int]:
+    """The places with a group: the first of each group, then the second ones, and so on."""
+    told: dict[int, int] = {}
+    turns: list[tuple[int, int]] = []
+    for at, group in enumerate(groups):
+        if group is not None:
+            told[group] = told.get(group, 0) + 1
+            turns.append((told[group], at))
+    return [at for _, at in sorted(turns)]
+
+
+def _told(report: AuditReport, finding: Finding, limits: Limits, plausibility: Plausibility | None) -> dict[str, Any]:
+    violation, more = finding.violation, dict[str, Any]()
+    assert isinstance(violation, Violation), "only violations have a group"
+    if limits.supports > 0:
+        more["supports"] = _supports_dict(report.graph, supports_of(report.closure, violation, limit=limits.supports))
+    if limits.repairs > 0:
+        found = repairs_of(report.closure, violation, limit=limits.repairs, plausibility=plausibility)
+        more["repairs"] = [_repair_dict(report.graph, repair) for repair in found]
+    return more
+
+
+def _supports_dict(graph: KnowledgeGraph, supports: Supports) -> dict[str, Any]:
+    from engine.audit.report import triple_dict
+
+    sets = [
+        {"triples": [triple_dict(graph, t) for t in support.triples], "rules": [rule.name for rule in support.rules]}
+        for support in supports
+    ]
+    return {"complete": supports.complete, "sets": sets}
+
+
+def _repair_dict(graph: KnowledgeGraph, repair: Repair) -> dict[str, Any]:
+    from engine.audit.report import triple_dict
+
+    return {
+        "remove": [triple_dict(graph, triple) for triple in repair.remove],
+        "add": [triple_dict(graph, triple) for triple in repair.add],
+        "mends": repair.mends,
+        "plausibility": repair.plausibility,
+        "text": repair.text(graph),
+    }
+
+
+def _group_dict(
+    report: AuditReport, number: int, cause: Cause, keys: list[str], groups: list[int | None]
+) -> dict[str, Any]:
+    from engine.audit.report import triple_dict
+
+    return {
+        "number": number,
+        "cause": [triple_dict(report.graph, triple) for triple in cause.triples],
+        "text": cause.text(report.graph),
+        "findings": len(cause.violations),
+        "keys": [key for key, group in zip(keys, groups, strict=True) if group == number],
+    }

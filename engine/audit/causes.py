@@ -12,7 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from rdflib import RDF
+
 from engine.symbolic import Budget, Closure, Violation
+from engine.symbolic.rules import Constraint
 from engine.symbolic.supports import Support, first_supports
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
@@ -22,7 +25,8 @@ __all__ = ["Cause", "causes_of"]
 
 _SCHEMA_PER_DATA = 2
 """A data triple is taken for the cause unless a schema triple accounts for more than this many times as many
-violations: one wrong axiom breaks things all over the data, and a wrong datum breaks a few rules at one thing."""
+violations: one wrong axiom breaks things all over the data, and a wrong datum breaks a few rules at one thing. An axiom
+that violations of different constraints rest on is more likely one that much is inferred by, and comes last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,8 @@ class Cause:
 
     def text(self, graph: KnowledgeGraph) -> str:
         """What they share, in words."""
-        return "; ".join(verbalise(graph, triple) for triple in self.triples) or "no asserted triple"
+        told = [triple for triple in self.triples if triple.predicate not in (RDF.first, RDF.rest)] or self.triples
+        return "; ".join(verbalise(graph, triple) for triple in told) or "no asserted triple"
 
 
 def causes_of(
@@ -59,7 +64,7 @@ def causes_of(
     """
     every = tuple(closure.violations if violations is None else violations)
     supports = first_supports(closure, every, budget=budget)
-    groups = _Cover(closure, supports).groups()
+    groups = _Cover(closure, supports, [violation.constraint for violation in every]).groups()
     causes = [_cause(closure, [every[at] for at in group], [supports[at] for at in group]) for group in groups]
     return sorted(causes, key=lambda cause: -len(cause.violations))
 
@@ -74,15 +79,20 @@ def _cause(closure: Closure, violations: Sequence[Violation], supports: Sequence
 class _Cover:
     """The greedy choice of triples until each support has one."""
 
-    def __init__(self, closure: Closure, supports: Sequence[Support]) -> None:
+    def __init__(self, closure: Closure, supports: Sequence[Support], constraints: Sequence[Constraint]) -> None:
         self._supports = supports
         self._readers: dict[Triple, set[int]] = defaultdict(set)
         for number, support in enumerate(supports):
             for triple in support.triples:
                 self._readers[triple].add(number)
-        self._heaps: tuple[list[tuple[int, int, Triple]], ...] = ([], [])  # data, schema
+        self._heaps: tuple[list[tuple[int, int, Triple]], ...] = (
+            [],
+            [],
+            [],
+        )  # data, schema, schema of many constraints
         for order, (triple, readers) in enumerate(self._readers.items()):
-            self._heaps[closure.is_schema(triple)].append((-len(readers), order, triple))
+            place = 0 if not closure.is_schema(triple) else 1 + (len({constraints[at] for at in readers}) > 1)
+            self._heaps[place].append((-len(readers), order, triple))
         for heap in self._heaps:
             heapq.heapify(heap)
 
@@ -90,7 +100,9 @@ class _Cover:
         """The numbers of the supports, those with one cause together, in the order of their first."""
         found: list[list[int]] = []
         while True:
-            data, schema = map(self._most, self._heaps)
+            data, schema, common = map(self._most, self._heaps)
+            if data is None and schema is None:
+                schema = common
             if data is None and schema is None:
                 break
             most = [0 if each is None else len(self._readers[each]) for each in (data, schema)]

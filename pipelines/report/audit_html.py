@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.symbolic.proof_svg import DrawnStep, picture
 from pipelines.report.inert_text import block, cut, line
+from pipelines.report.rdf_lists import told_triples
 
 __all__ = ["render_audit_html"]
 
@@ -37,6 +38,7 @@ def render_audit_html(report: Report) -> str:
     environment = Environment(
         loader=PackageLoader("pipelines.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.globals["told"] = told_triples
     environment.filters.update(line=line, block=block, cut=cut, link=_link)
     style, script = (environment.get_template(f"audit.{kind}").render() for kind in ("css", "js"))
     drawn = _pictures([finding["proof"] for finding in report["findings"]])

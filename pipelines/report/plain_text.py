@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.report.inert_text import block, cut, line, quantity
+from pipelines.report.rdf_lists import told_triples
 
 __all__ = ["claim_text", "findings_by_rule", "headline", "place_of", "render_text", "rules_by_id"]
 
@@ -113,17 +114,18 @@ def _supports(supports: Mapping[str, Any] | None) -> Iterator[str]:
         return
     for number, each in enumerate(supports["sets"], start=1):
         yield f"  support {number}:"
-        for triple in each["triples"]:
-            yield f"    {line(triple['text'])}" + (f", in {line(triple['file'])}" if triple["file"] else "")
+        for text, file in told_triples(each["triples"]):
+            yield f"    {line(text)}" + (f", in {line(file)}" if file else "")
     if not supports["complete"]:
         yield "  there may be more supports"
 
 
 def _groups(report: Report) -> Iterator[str]:
-    if report["groups"]:
+    shared = [group for group in report["groups"] if group["findings"] > 1]
+    if shared:
         yield ""
         yield "causes that findings share:"
-    for group in report["groups"]:
+    for group in shared:
         yield f"  {group['number']}. {line(group['text'])} ({quantity(group['findings'], 'finding')})"
 
 

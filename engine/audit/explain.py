@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.audit.causes import Cause, causes_of
 from engine.audit.finding import Finding
-from engine.audit.repairs import Plausibility, Repair, repairs_of
-from engine.symbolic import Violation
+from engine.audit.repairs import Plausibility, Repair, Trials, repairs_of
+from engine.symbolic import Budget, Violation
 from engine.symbolic.supports import Supports, supports_of
 from kg.graph import KnowledgeGraph
 
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST", "explained"]
 
-MOST = 50
+MOST = 25
 """Findings whose supports and repairs are told, the first ones shown of each cause before further ones: each can take
 a second or two. The others have their cause alone."""
+MOST_SCHEMA = 12
+"""Changes of schema triples that are tried out for one report: each closes everything afresh, a second or so."""
+BUDGET = Budget(triples=20_000, substitutions=20_000)
+"""Of the search for the rule instances of one finding: a fraction of a second, and far more than most need."""
+WORK = 40_000
+"""Of the searches for its supports and repairs."""
+TRIES = 8
+"""Changes that are tried out for one finding: each a fraction of a second where no schema triple is changed."""
 
 
 def explained(report: AuditReport, limits: Limits, plausibility: Plausibility | None = None) -> dict[str, Any]:
@@ -37,8 +45,9 @@ def explained(report: AuditReport, limits: Limits, plausibility: Plausibility | 
     number = {violation: at for at, cause in enumerate(causes, 1) for violation in cause.violations}
     groups = [number.get(f.violation) if f.violation is not None else None for f in shown]
     findings = [{"group": group, "supports": None, "repairs": None} for group in groups]
+    trials = Trials(report.closure, schema=MOST_SCHEMA)
     for at in _first_of_each(groups)[:MOST]:
-        findings[at] |= _told(report, shown[at], limits, plausibility)
+        findings[at] |= _told(report, shown[at], limits, plausibility, trials)
     return {"groups": [_group_dict(report, at, cause, keys, groups) for at, cause in enumerate(causes, 1)]} | {
         "findings": findings
     }
@@ -55,13 +64,25 @@ def _first_of_each(groups: list[int | None]) -> list[int]:
     return [at for _, at in sorted(turns)]
 
 
-def _told(report: AuditReport, finding: Finding, limits: Limits, plausibility: Plausibility | None) -> dict[str, Any]:
+def _told(
+    report: AuditReport, finding: Finding, limits: Limits, plausibility: Plausibility | None, trials: Trials
+) -> dict[str, Any]:
     violation, more = finding.violation, dict[str, Any]()
     assert isinstance(violation, Violation), "only violations have a group"
     if limits.supports > 0:
-        more["supports"] = _supports_dict(report.graph, supports_of(report.closure, violation, limit=limits.supports))
+        supports = supports_of(report.closure, violation, limit=limits.supports, budget=BUDGET, work=WORK)
+        more["supports"] = _supports_dict(report.graph, supports)
     if limits.repairs > 0:
-        found = repairs_of(report.closure, violation, limit=limits.repairs, plausibility=plausibility)
+        found = repairs_of(
+            report.closure,
+            violation,
+            limit=limits.repairs,
+            plausibility=plausibility,
+            budget=BUDGET,
+            work=WORK,
+            tries=TRIES,
+            trials=trials,
+        )
         more["repairs"] = [_repair_dict(report.graph, repair) for repair in found]
     return more
 

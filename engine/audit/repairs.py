@@ -25,7 +25,7 @@ from kg.graph import KnowledgeGraph
 from kg.terms import Triple
 from kg.verbalise import verbalise
 
-__all__ = ["Plausibility", "Repair", "repairs_of"]
+__all__ = ["Plausibility", "Repair", "Trials", "repairs_of"]
 
 Plausibility = Callable[[Sequence[Triple]], Sequence[float]]
 """How plausible triples are, each in [0, 1], such as an embedding says."""
@@ -65,6 +65,44 @@ class Repair:
         return "; ".join(parts)
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a change does: the violations it mends, whether it breaks something, how many entailed triples it loses."""
+
+    mended: frozenset[Violation]
+    breaks: bool
+    lost: int
+
+
+class Trials:
+    """Changes of a closure that were tried out, each once.
+
+    Args:
+        schema: changes of schema triples that are tried at most, None for any number: each is a closure made afresh.
+    """
+
+    def __init__(self, closure: Closure, *, schema: int | None = None) -> None:
+        self._closure, self._left = closure, schema
+        self._known: dict[tuple[frozenset[Triple], frozenset[Triple]], Outcome | None] = {}
+
+    def outcome(self, remove: Sequence[Triple], add: Sequence[Triple], *, schema: bool) -> Outcome | None:
+        """What a change does; None where it is not tried, or leaves rules or lists that cannot be read."""
+        key = (frozenset(remove), frozenset(add))
+        if key in self._known:
+            return self._known[key]
+        if schema and self._left is not None:
+            if self._left <= 0:
+                return None
+            self._left -= 1
+        try:
+            found = counterfactual(self._closure, remove=remove, add=add)
+            breaks = bool(found.broken) or found.closure.incomplete is not None
+            self._known[key] = Outcome(frozenset(found.mended), breaks, len(found.lost))
+        except NoesisError:  # such as a list that is cut short
+            self._known[key] = None
+        return self._known[key]
+
+
 def repairs_of(
     closure: Closure,
     target: Violation | Cause,
@@ -72,7 +110,9 @@ def repairs_of(
     limit: int = 3,
     plausibility: Plausibility | None = None,
     budget: Budget | None = None,
+    work: int = WORK,
     tries: int = TRIES,
+    trials: Trials | None = None,
 ) -> list[Repair]:
     """The repairs of a violation or of a cause, the best first.
 
@@ -81,7 +121,8 @@ def repairs_of(
 
     Args:
         limit: how many at most.
-        plausibility: of triples. budget: of the search for rule instances. tries: changes that are tried out.
+        plausibility: of triples. budget, work: of the searches for rule instances and for sets, see `supports_of`. tries: changes tried out.
+        trials: of this closure, to share what was tried out for other violations.
 
     Raises:
         NotEntailedError: a violation is not one of this closure.
@@ -91,12 +132,15 @@ def repairs_of(
     def cost(change: Addition) -> Cost:
         return _cost(closure, change)
 
-    additions, removals = sorted(additions_for(closure, violations), key=cost), _removals(closure, violations, budget)
-    left, found = tries, list[Repair]()
+    additions, removals = (
+        sorted(additions_for(closure, violations), key=cost),
+        _removals(closure, violations, budget, work),
+    )
+    left, found, trials = tries, list[Repair](), trials or Trials(closure)
     for _, tier in groupby(heapq.merge(additions, removals, key=cost), key=cost):
         chosen = list(islice(tier, left))
         left -= len(chosen)
-        tried = [repair for change in chosen if (repair := _tried(closure, violations, change))]
+        tried = [repair for change in chosen if (repair := _tried(trials, violations, change, cost(change)))]
         found += _ranked(tried, plausibility)
         if len(found) >= limit or left <= 0:
             break
@@ -125,11 +169,13 @@ def _is_schema(closure: Closure, triple: Triple) -> bool:
     return program.is_schema(closure.state.store.key(predicate, -1 if object is None else object))
 
 
-def _removals(closure: Closure, violations: Sequence[Violation], budget: Budget | None) -> Iterator[_Removal]:
+def _removals(
+    closure: Closure, violations: Sequence[Violation], budget: Budget | None, work: int
+) -> Iterator[_Removal]:
     """Minimal sets of triples without which none of the violations has a support, fewest first, data before schema."""
     some = violations[:_SAMPLE]
     derivations = derivations_of(closure, *some, budget=budget or INSTANCES, chains=True)
-    horn = Horn(derivations, [node for node in derivations.targets if node is not None], work=WORK)
+    horn = Horn(derivations, [node for node in derivations.targets if node is not None], work=work)
     if not all(number in horn.how for number in horn.targets):
         leaves = dict.fromkeys(triple for violation in some for triple in violation.proof.leaves())
         yield from (_Removal((), remove=(triple,)) for triple in sorted(leaves, key=closure.is_schema))
@@ -149,17 +195,13 @@ def _removals(closure: Closure, violations: Sequence[Violation], budget: Budget 
         return
 
 
-def _tried(closure: Closure, violations: Sequence[Violation], change: Addition) -> Repair | None:
+def _tried(trials: Trials, violations: Sequence[Violation], change: Addition, cost: Cost) -> Repair | None:
     """The repair a change is; None where it leaves one of the violations, or breaks something else."""
     remove = change.remove if isinstance(change, _Removal) else ()
-    try:
-        difference = counterfactual(closure, remove=remove, add=change.add)
-    except NoesisError:  # such as a list that cannot be read any more
+    outcome = trials.outcome(remove, change.add, schema=cost[1] > 0)
+    if outcome is None or outcome.breaks or not outcome.mended.issuperset(violations):
         return None
-    mended = set(difference.mended)
-    if difference.broken or difference.closure.incomplete or not mended.issuperset(violations):
-        return None
-    return Repair(remove, change.add, len(mended), len(difference.lost), None, change.placeholders)
+    return Repair(remove, change.add, len(outcome.mended), outcome.lost, None, change.placeholders)
 
 
 def _ranked(repairs: Sequence[Repair], plausibility: Plausibility | None) -> list[Repair]:

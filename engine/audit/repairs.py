@@ -120,8 +120,8 @@ def repairs_of(
     triples to remove the least plausible one first. Cells of an RDF list are never removed.
 
     Args:
-        limit: how many at most.
-        plausibility: of triples. budget, work: of the searches for rule instances and for sets, see `supports_of`. tries: changes tried out.
+        limit: how many at most. plausibility: of triples.
+        budget, work: of the searches for rule instances and for sets, see `supports_of`. tries: changes tried out.
         trials: of this closure, to share what was tried out for other violations.
 
     Raises:

@@ -386,6 +386,12 @@ def test_embed_train_ask_and_demo_share_one_run_folder(noesis: Noesis, tmp_path:
     run = tmp_path / "runs" / "firm"
 
     assert set(noesis("embed", folder, "--json").json) == {"model", "train", "test"}
+    audited = noesis("audit", folder, "--run", run, "--repairs", 4, "--json")
+    pair = next(finding for finding in audited.json["findings"] if finding["rule"] == "mutual")
+    likely = [repair["plausibility"] for repair in pair["repairs"] if len(repair["remove"]) == 1]
+    assert len(likely) == 2
+    assert likely == sorted(likely)
+    assert all(0 < each < 1 for each in likely)
     trained = noesis("train", folder, "--json")
     assert trained.code == 0
     modes = [row["mode"] for row in trained.json["tables"][0]["rows"]]

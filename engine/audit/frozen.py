@@ -18,8 +18,8 @@ from functools import cached_property
 from rdflib import RDF, BNode, Literal, URIRef, Variable
 from rdflib.term import Node
 
+from engine.audit.derived import derived
 from engine.audit.finding import AuditRule, Kind
-from engine.audit.horn import derived
 from engine.symbolic import Budget, Closure, Constraint, Proof, Rule, Severity, Violation, derivations_of
 from engine.symbolic.compile import SCHEMA_PREDICATES
 from engine.symbolic.derivations import Justification

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from rdflib import RDF
 
 from engine.audit.axioms import axioms, located, told
+from engine.audit.derived import derived
 from engine.audit.finding import AuditRule, Finding, Kind
-from engine.audit.horn import derived
 from engine.audit.probe import Clock
 from engine.symbolic import Budget, Closure, Severity, derivations_of
 from kg.terms import Triple

@@ -84,20 +84,20 @@ def check(
         typer.Argument(help="Subject, predicate and object: compact names, IRIs, or literals as in Turtle."),
     ] = None,
     deny: Annotated[bool, typer.Option("--deny", help="Claim that the triple does not hold.")] = False,
-    file: Annotated[Path | None, typer.Option("--file", help="RDF file whose triples are the claims.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file of claims: RDF, .tsv or .ndjson.")] = None,
     as_json: AsJson = False,
     seconds: Seconds = None,
 ) -> None:
     """Check a triple, or all triples of a file, against the closure. Put `--` before a term that begins with a dash."""
+    from engine.audit.claims import read_claims
     from engine.hybrid import Reasoner
-    from kg.load import load_graph
 
     if len(terms or []) != (3 if file is None else 0):
         raise typer.BadParameter("Expected either subject, predicate and object, or --file", param_hint="TERMS")
     _, closure = _close(folder, seconds)
     triples: list[Any] = [[_term(text, closure) for text in terms or []]]
     if file is not None:
-        triples = list(load_graph(file).triples())
+        triples = [claim for _, claim in read_claims(file, closure.graph.prefixes)]
     _show_verdicts(Reasoner(closure).check_many(triples, positive=not deny), closure, as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -79,6 +80,33 @@ def test_a_pattern_that_hangs_ends_at_the_limit(folder: Path) -> None:
     closure = materialise(load_graph(folder / "graph.ttl"))
     with pytest.raises(LimitError, match=r"within 6 s"):
         list(shape_findings([folder / "shapes.ttl"], limits=ShapeLimits(seconds=6))(closure))
+
+
+def test_blank_nodes_of_shapes_and_data_are_told_apart(folder: Path) -> None:
+    (folder / "graph.nt").write_text('_:x <http://e/p> "1" .\n_:x <http://e/q> _:y .\n', encoding="utf-8")
+    shapes = (
+        PREFIXES
+        + "e:S a sh:NodeShape ; sh:targetSubjectsOf e:p ; sh:property [ sh:path ( e:q e:r ) ; sh:minCount 1 ] ."
+    )
+    (folder / "shapes.ttl").write_text(shapes, encoding="utf-8")
+    (finding,) = shape_findings([folder / "shapes.ttl"])(closed(load_graph(folder / "graph.nt")))
+    assert (str(finding.rule.iri), finding.detail["path"]) == ("http://e/S", "<http://e/q>/<http://e/r>")
+    assert str(finding.focus) == "f0b0"
+
+
+@pytest.mark.parametrize(
+    "clause", ["SERVICE <http://127.0.0.1:9/> { ?s ?p ?o }", "GRAPH <file:///etc/passwd> { ?s ?p ?o }"]
+)
+def test_sparql_in_shapes_reaches_nothing(folder: Path, clause: str) -> None:
+    shapes = (
+        PREFIXES
+        + f"""e:S a sh:NodeShape ; sh:targetNode e:ann ;
+ sh:sparql [ sh:select "SELECT $this WHERE {{ $this ?a ?b . {clause} }}" ] ."""
+    )
+    (folder / "shapes.ttl").write_text(shapes, encoding="utf-8")
+    closure = closed(load_graph(folder / "graph.ttl"))
+    with contextlib.suppress(DomainError):
+        assert list(shape_findings([folder / "shapes.ttl"])(closure)) == []
 
 
 def test_shapes_that_cannot_be_read_are_named(folder: Path) -> None:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rdflib import RDF, Literal
+from rdflib import RDF, BNode, Literal
 from rdflib.term import Node
 
 from engine.audit.report import AuditReport, triple_dict
@@ -118,7 +118,12 @@ def read_claims(path: Path, prefixes: Mapping[str, str]) -> Iterator[tuple[int |
         yield from _objects(path, prefixes)
     else:
         for triple in load_graph(path).triples():
-            yield None, triple
+            yield None, Triple(*map(_foreign, triple))
+
+
+def _foreign(term: Node) -> Node:
+    """A term of another file: its blank nodes are none of the graph's, whatever they are called."""
+    return BNode(f"claim-{term}") if isinstance(term, BNode) else term
 
 
 def _result(closure: Closure, line: int | None, judgement: Judgement, *, proofs: bool) -> dict[str, Any]:

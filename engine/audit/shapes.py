@@ -103,7 +103,8 @@ def _send(worker: Worker, graph: KnowledgeGraph) -> None:
 
 def _finding(result: dict[str, Any], closure: Closure, shapes: KnowledgeGraph) -> Finding:
     graph = closure.graph
-    focus, value, shape = (_term(result[name]) for name in ("focusNode", "value", "sourceShape"))
+    focus, value = (_term(result[name]) for name in ("focusNode", "value"))
+    shape = _term((result["sourceShape"] or "").replace("_:shapes-", "_:", 1) or None)
     component = result["sourceConstraintComponent"][1:-1]
     short = local_name(URIRef(component)).removesuffix("ConstraintComponent")
     predicate = None if result["predicate"] is None else _term(result["predicate"])

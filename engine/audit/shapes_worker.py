@@ -13,7 +13,7 @@ from array import array
 from typing import IO, Any
 
 import pyshacl
-from rdflib import RDF, SH, Graph, Literal
+from rdflib import RDF, SH, BNode, Graph, Literal
 from rdflib.collection import Collection
 from rdflib.term import Node
 
@@ -90,13 +90,18 @@ def path_text(path: Node, *graphs: Graph) -> str:
     return term_key(path)
 
 
-def _graph(pipe: IO[bytes]) -> Graph:
-    """The graph that comes in frames."""
+OF_SHAPES = "shapes-"
+"""How the names of blank nodes of shapes begin here, which are none of the data's."""
+
+
+def _graph(pipe: IO[bytes], names: str = "") -> Graph:
+    """The graph that comes in frames, the names of its blank nodes with a beginning of their own."""
     graph, terms = Graph(), list[Node]()
     while (frame := read_frame(pipe)) is not None and frame[0] != b"S":
         kind, payload = frame
         if kind == b"K":
-            terms.extend(map(term_from_key, unpack_keys(payload)))
+            found = map(term_from_key, unpack_keys(payload))
+            terms.extend(BNode(names + term) if isinstance(term, BNode) else term for term in found)
         elif kind == b"T":
             ids = array("i")
             ids.frombytes(payload)
@@ -116,7 +121,7 @@ def main() -> None:
     pipe, out = sys.stdin.buffer, sys.stdout.buffer
     try:
         read_frame(pipe)
-        data, shapes = _graph(pipe), _graph(pipe)
+        data, shapes = _graph(pipe), _graph(pipe, OF_SHAPES)
         write_json(out, b"R", results_of(validate(data, shapes), shapes))
     except MemoryError:
         write_json(out, b"E", ["limit", "Expected a graph that fits in memory; raise `memory_bytes` in the limits"])

@@ -164,7 +164,7 @@ class _Scanned:
         from kg.scan import SIMPLE_IRI, SIMPLE_LITERAL, Texts
 
         self._terms, self._texts = terms, Texts()
-        self._kinds = np.full(4, -1, dtype=np.int64)  # of the forms that say that a text is its own key
+        self._kinds = np.full(3, -1, dtype=np.int64)  # of the forms that say that a text is its own key
         self._kinds[[SIMPLE_IRI, SIMPLE_LITERAL]] = IRI, LITERAL
         self._values = np.full(1 << 14, _UNKNOWN, dtype=np.int64)
         self._nodes: list[int] = []

@@ -14,7 +14,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["OTHER", "Texts"]
+__all__ = ["OTHER", "SIMPLE_IRI", "SIMPLE_LITERAL", "Texts"]
 
 Bytes = NDArray[np.uint8]
 _A = np.uint64(0x9E3779B97F4A7C15)
@@ -23,8 +23,8 @@ _ONE, _EIGHT, _BYTE = np.uint64(1), np.uint64(8), np.uint64(0xFF)
 _EACH, _TOP = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _SPACES, _NEWLINES = _EACH * np.uint64(32), _EACH * np.uint64(10)
 _PADDING = bytes(8)  # texts are read eight bytes at a time
-OTHER, NODE, SIMPLE_IRI, SIMPLE_LITERAL = range(4)
-"""What can be told of a new text: nothing, that it begins as blank nodes do, or that it is a term and its own key."""
+OTHER, SIMPLE_IRI, SIMPLE_LITERAL = range(3)
+"""What can be told of a new text: nothing, or that it is a term and its own key."""
 
 _IN_HOST, _IN_PATH, _IN_TEXT = 1, 2, 4
 
@@ -239,8 +239,6 @@ def _form(block: Bytes, begin: int, end: int) -> Any:
     """What can be told of a text by its bytes."""
     if end - begin < 2:
         return OTHER
-    if block[begin] == 95:  # _
-        return NODE
     if block[begin] == 34:  # "
         if block[end - 1] != 34:
             return OTHER

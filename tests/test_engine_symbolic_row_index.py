@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.symbolic import materialise, parse_rules
 from engine.symbolic.kernels import compiled
 from engine.symbolic.relation import Relation
-from engine.symbolic.row_index import DIRECT, GroupedRows, HashRows, MemberRows, RowIndex
+from engine.symbolic.row_index import BY_ID, GroupedRows, HashRows, MemberRows, RowIndex
 from kg.columns import Columns
 from kg.dictionary import Dictionary
 from kg.graph import KnowledgeGraph
@@ -66,10 +66,11 @@ def test_an_index_is_a_dictionary_from_pairs_to_rows(
     copied = model.index.copy()
     model.insert(keys if kind != "members" else [(s, CLASS) for s, _ in keys])
     model.check(model.index, [*keys, *batches[0]])
-    filled = {"hash": HashRows(), "groups": GroupedRows(1), "members": MemberRows(1)}[kind]
-    filled.reserve(len(model.known))  # type: ignore[attr-defined]  # of any of the three
-    filled.fill(model.s, model.o, 0, len(model.known))  # type: ignore[attr-defined]
-    model.check(filled, [*keys, *batches[0]])  # type: ignore[arg-type]
+    again: dict[str, RowIndex] = {"hash": HashRows(), "groups": GroupedRows(1), "members": MemberRows(1)}
+    filled = again[kind]
+    filled.reserve(len(model.known))
+    filled.fill(model.s, model.o, 0, len(model.known))
+    model.check(filled, [*keys, *batches[0]])
     model.known = {pair: row for pair, row in model.known.items() if pair in {p for batch in batches for p in batch}}
     model.check(copied, [*keys, *batches[0]])
 
@@ -94,7 +95,7 @@ def test_the_index_is_chosen_by_the_share_of_ids_that_have_a_row() -> None:
         relation.add(s, o, rule=-1, step=0)
         return relation.index(1)
 
-    dense = np.arange(4 * DIRECT)
+    dense = np.arange(4 * BY_ID)
     assert isinstance(index(dense, dense), GroupedRows)
     assert isinstance(index(dense, np.full(len(dense), CLASS), unary=True), MemberRows)
     assert isinstance(index(dense * 10, dense), HashRows)

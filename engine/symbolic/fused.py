@@ -21,7 +21,7 @@ from engine.symbolic.draft import Head, head_key
 from engine.symbolic.join import CompiledAtom, Slice
 from engine.symbolic.kernels import compiled, kernels
 from engine.symbolic.relation import Key, Relation, Store
-from engine.symbolic.row_index import GroupedRows, HashRows, MemberRows, RowIndex
+from engine.symbolic.row_index import GroupedRows, HashRows, MemberRows, RowIndex, address
 from kg.dictionary import IRI, LITERAL, Dictionary
 
 __all__ = ["FusedRule", "Target", "fuse"]
@@ -69,7 +69,7 @@ class FusedRule:
             atoms = template.copy()
             held = [self._locate(atoms[at], slices[i]) for at, i in enumerate(order)]
             _mark_narrow(atoms)
-            tests = [(atoms[at], slices[i].relation) for at, i in enumerate(order) if atoms[at, 0] == TEST]
+            tests = [(atoms[at], slices[i].relation) for at, i in enumerate(order) if atoms[at, _KIND] == TEST]
             if target.insert(key, atoms, self.registers.copy(), heads, early[number], tests):
                 grown.append(key)
             del held
@@ -168,11 +168,11 @@ class FusedRule:
         index = previous = slots = 0
         if kind in (BY_S, BY_O):
             chain = relation.chain(0 if kind == BY_S else 1)
-            index, slots, previous = _address(chain.heads), len(chain.heads), _address(chain.previous)
+            index, slots, previous = address(chain.heads), len(chain.heads), address(chain.previous)
             atom[_NARROW] = chain.keys == chain.size
             held += [chain.heads, chain.previous]
         s, o = relation.columns
-        atom[5:12] = piece.lo, piece.hi, _address(s), _address(o), index, previous, slots
+        atom[5:12] = piece.lo, piece.hi, address(s), address(o), index, previous, slots
         return [*held, s, o]
 
 
@@ -193,18 +193,14 @@ def _mark_narrow(atoms: NDArray[np.int64]) -> None:
 def _point_to_rows(atom: NDArray[np.int64], index: RowIndex) -> list[NDArray[Any]]:
     """Put the addresses of a row index into an atom's numbers; the arrays that have to live as long."""
     if isinstance(index, GroupedRows):
-        atom[_KIND], atom[_INDEX] = TEST_GROUP, _address(index.heads)
+        atom[_KIND], atom[_INDEX] = TEST_GROUP, address(index.heads)
         return [index.heads, *index.chunks]
     if isinstance(index, MemberRows):
-        atom[_KIND], atom[_INDEX] = TEST_MEMBER, _address(index.numbers)
+        atom[_KIND], atom[_INDEX] = TEST_MEMBER, address(index.numbers)
         return [index.numbers]
     assert isinstance(index, HashRows)
-    atom[_KIND], atom[_INDEX], atom[_SLOTS] = TEST, _address(index.slots), len(index.slots)
+    atom[_KIND], atom[_INDEX], atom[_SLOTS] = TEST, address(index.slots), len(index.slots)
     return [index.slots]
-
-
-def _address(array: NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])
 
 
 @dataclass(frozen=True)
@@ -267,18 +263,18 @@ class Target:
 
 
 def _numbers(index: RowIndex, s: NDArray[Any], o: NDArray[Any]) -> NDArray[np.int64]:
-    """The numbers of the relation that grows, as the compiled loop takes them."""
-    numbers = np.zeros(9, dtype=np.int64)
-    numbers[6:] = _address(s), _address(o), len(s)
+    """The numbers of the relation that grows, as the compiled loop takes them (`kernels_numba.TABLE` and on)."""
+    table = slots = heads = counts = state = numbers = 0
+    room = len(s)
     if isinstance(index, GroupedRows):
-        numbers[2:5] = _address(index.heads), _address(index.counts), _address(index.state)
+        heads, counts, state = address(index.heads), address(index.counts), address(index.state)
     elif isinstance(index, MemberRows):
-        numbers[5] = _address(index.numbers)
+        numbers = address(index.numbers)
     else:
         assert isinstance(index, HashRows)
-        numbers[:2] = _address(index.slots), len(index.slots)
-        numbers[8] = min(len(s), len(index.slots) // 2)
-    return numbers
+        table, slots = address(index.slots), len(index.slots)
+        room = min(room, slots // 2)
+    return np.array([table, slots, heads, counts, state, numbers, address(s), address(o), room], dtype=np.int64)
 
 
 def _connected(rule: CompiledRule) -> bool:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from engine.symbolic.kernels import compiled, kernels
 
-__all__ = ["GroupedRows", "HashRows", "MemberRows", "RowIndex", "suited"]
+__all__ = ["GroupedRows", "HashRows", "MemberRows", "RowIndex", "address", "slots_for", "suited"]
 
 Array = NDArray[np.int64]
 Column = NDArray[Any]
 
-DIRECT = 1 << 12
+BY_ID = 1 << 12
 """Rows from which on an index by id is thought of; below, any index stays in the cache."""
 _IDS_FOR_PAIR = 4
 _IDS_FOR_MEMBER = 8
@@ -67,7 +67,7 @@ def suited(index: RowIndex, s: Column, o: Column, rows: int, *, unary: bool) -> 
     Args:
         s, o: the columns so far.
     """
-    if rows < DIRECT or not isinstance(index, HashRows) or s.dtype != np.int32 or not len(s) or not compiled():
+    if rows < BY_ID or not isinstance(index, HashRows) or s.dtype != np.int32 or not len(s) or not compiled():
         return index
     ids = int(s.max()) + 1 if unary else _ids(s, o)
     if ids > rows * (_IDS_FOR_MEMBER if unary else _IDS_FOR_PAIR):
@@ -80,15 +80,12 @@ class HashRows:
 
     def __init__(self) -> None:
         self.slots: Array = np.full(32, -1, dtype=np.int64)
-        self._some = False
 
     def reserve(self, rows: int, ids: int = 0, more: int = 1) -> None:  # ids are hashed
         """See `RowIndex`."""
         if 2 * rows > len(self.slots):
             old, self.slots = self.slots, np.full(slots_for(rows), -1, dtype=np.int64)
-            if self._some:
-                kernels().table_grow(self.slots, old)
-        self._some = True
+            kernels().table_grow(self.slots, old)
 
     def fill(self, s: Column, o: Column, start: int, end: int) -> None:
         """See `RowIndex`."""
@@ -144,7 +141,7 @@ class GroupedRows:
         if slots > self.state[LEFT]:
             chunk = np.empty(max(_CHUNK, 4 * slots, sum(map(len, self.chunks)) // 2), dtype=np.int64)
             self.chunks.append(chunk)
-            self.state[[AT, LEFT]] = _address(chunk), len(chunk)
+            self.state[[AT, LEFT]] = address(chunk), len(chunk)
 
     def _widen(self, ids: int) -> None:
         """Make room for ids below a number, as subjects and as objects."""
@@ -183,8 +180,8 @@ class GroupedRows:
         other.state[[WIDEST, SPAN]] = self.state[[WIDEST, SPAN]]
         used = np.flatnonzero(self.heads)
         addresses = self.heads[used] >> 6
-        old = np.array([_address(chunk) for chunk in self.chunks], dtype=np.int64)
-        new = np.array([_address(chunk) for chunk in other.chunks], dtype=np.int64)
+        old = np.array([address(chunk) for chunk in self.chunks], dtype=np.int64)
+        new = np.array([address(chunk) for chunk in other.chunks], dtype=np.int64)
         order = np.argsort(old)
         chunk = order[np.searchsorted(old[order], addresses, side="right") - 1]
         other.heads[used] = (addresses - old[chunk] + new[chunk] << 6) | (self.heads[used] & 63)
@@ -251,5 +248,6 @@ def slots_for(rows: int) -> int:
     return 1 << max(5, (3 * rows).bit_length())
 
 
-def _address(array: NDArray[Any]) -> int:
+def address(array: NDArray[Any]) -> int:
+    """Where an array's elements are; they have to live as long as it is used."""
     return int(array.__array_interface__["data"][0])

@@ -28,6 +28,7 @@ from check import axioms, claims_about
 
 from engine.audit.claims import judge_claims
 from engine.symbolic import Status, check_stream, materialise
+from kg.claim_file import read_claims
 from kg.graph import KnowledgeGraph
 from kg.load import load_graph
 from kg.terms import term_key
@@ -121,8 +122,6 @@ def main() -> None:
 
 def same_verdicts(graph: KnowledgeGraph, path: Path) -> dict[str, Any]:
     """Whether the totals of an audit are those of `check` on the same claims."""
-    from engine.audit.claims import read_claims
-
     closure = materialise(graph)
     judged = judge_claims(closure, path, limit=0)
     alone = [judgement.status for judgement in check_stream(closure, (c for _, c in read_claims(path, graph.prefixes)))]

@@ -15,7 +15,7 @@ from typing import Any
 
 from kg.claims import ClaimRecord, load_claims
 from kg.errors import ConfigError, DomainError, InputError, LimitError, MissingFileError, SyntaxInputError
-from kg.formats import format_of
+from kg.formats import is_rdf
 from kg.graph import KnowledgeGraph
 from kg.imports import imported_files
 from kg.load import LoadLimits, load_graph, missing_file
@@ -116,7 +116,7 @@ def load_domain(
         shape_files = [path for path in every if path.name == "shapes.ttl" or path.name.endswith(".shapes.ttl")]
     graph_files = settings.files("graph")
     if graph_files is None:
-        graph_files = [path for path in every if _is_rdf(path) and path not in shape_files]
+        graph_files = [path for path in every if is_rdf(path) and path not in shape_files]
     graph_files = list(dict.fromkeys([*graph_files, *(settings.files("schema") or [])]))
     if not graph_files:
         raise DomainError(
@@ -137,7 +137,7 @@ def load_domain(
     tables = {key: MappingProxyType(settings.table(key)) for key in _TABLES if key in settings.values}
     # Only now the files, so that a wrong setting costs no load.
     graph = load_graph(graph_files, prefixes=settings.prefixes(), limits=limits, progress=progress)
-    others = [path for path in every if path not in graph_files and path not in shape_files and _is_rdf(path)]
+    others = [path for path in every if path not in graph_files and path not in shape_files and is_rdf(path)]
     more, unmet = imported_files(graph, others, limits=limits)
     if more:
         _LOG.info("%s: reading %s, which is imported", name, ", ".join(path.name for path in more))
@@ -242,14 +242,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise LimitError("Expected TOML without deep nesting; flatten it", file=str(path)) from None
-
-
-def _is_rdf(path: Path) -> bool:
-    try:
-        format_of(path)
-    except ValueError:
-        return False
-    return True
 
 
 def _missing_folder(folder: Path) -> MissingFileError:

@@ -69,7 +69,7 @@ class Feed:
         self.error: Refusal | None = None
         self.line, self.column = 1, 1
         is_clean = isinstance(source, bytes)
-        self._raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
+        self._raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115 (`close`)
         self._packed = packed
         self._limits = unpacked_bytes, gzip_ratio
         pieces = self._read()

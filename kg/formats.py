@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import PurePath
 
-__all__ = ["SUFFIXES", "format_of", "is_gzip"]
+__all__ = ["SUFFIXES", "format_of", "is_gzip", "is_rdf"]
 
 SUFFIXES = {
     ".ttl": "turtle",
@@ -47,10 +47,20 @@ def format_of(path: PurePath, format: str | None = None) -> str:
             hint = f"; the nearest known: {near[0]}" if near else ""
             raise ValueError(f"Expected a format among {known} (got {format!r}){hint}")
         return found
-    suffix = PurePath(path.stem if is_gzip(path) else path.name).suffix.lower()
+    suffix = _suffix(path)
     if suffix not in SUFFIXES:
         raise ValueError(
             f"Expected a suffix among {', '.join(SUFFIXES)}, each optionally with .gz (got {suffix or 'none'!r}); "
             "rename the file or name its format"
         )
     return SUFFIXES[suffix]
+
+
+def is_rdf(path: PurePath) -> bool:
+    """Whether the suffix is that of an RDF syntax."""
+    return _suffix(path) in SUFFIXES
+
+
+def _suffix(path: PurePath) -> str:
+    """The suffix in small letters, without that of gzip."""
+    return PurePath(path.stem if is_gzip(path) else path.name).suffix.lower()

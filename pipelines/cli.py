@@ -89,8 +89,8 @@ def check(
     seconds: Seconds = None,
 ) -> None:
     """Check a triple, or all triples of a file, against the closure. Put `--` before a term that begins with a dash."""
-    from engine.audit.claims import read_claims
     from engine.hybrid import Reasoner
+    from kg.claim_file import read_claims
 
     if len(terms or []) != (3 if file is None else 0):
         raise typer.BadParameter("Expected either subject, predicate and object, or --file", param_hint="TERMS")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.audit import audit
-from engine.audit.claims import judge_claims, read_claims, with_claims
+from engine.audit.claims import judge_claims, with_claims
 from engine.symbolic import Closure, Status, check, materialise
 from kg import load_graph
+from kg.claim_file import read_claims
 from kg.errors import NoesisError, SyntaxInputError
 
 GRAPH = """@prefix e: <http://e/> . @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .

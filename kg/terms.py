@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self, cast
 
-from rdflib import BNode, Literal, URIRef, Variable
+from rdflib import RDF, BNode, Literal, URIRef, Variable
 from rdflib.term import Identifier, Node
 
 from kg.triple_keys import OPEN, split_triple_key, triple_key
@@ -20,6 +20,7 @@ __all__ = [
     "TripleTerm",
     "Variable",
     "fault",
+    "is_list_cell",
     "local_name",
     "split_camel",
     "term_from_key",
@@ -39,6 +40,11 @@ class Triple(NamedTuple):
 
     def __str__(self) -> str:
         return " ".join(term_key(term) for term in self)
+
+
+def is_list_cell(triple: Sequence[Node]) -> bool:
+    """Whether a triple is part of an RDF list: its cells are told by the list as a whole."""
+    return triple[1] in (RDF.first, RDF.rest)
 
 
 def fault(triple: Sequence[Node]) -> str:

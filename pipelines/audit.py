@@ -24,10 +24,10 @@ from engine.symbolic import Budget, Closure, Severity, load_rules, materialise, 
 from engine.symbolic.rules import RuleSet
 from kg.domain import RULE_SUFFIXES, load_domain
 from kg.errors import InputError
-from kg.formats import format_of
+from kg.formats import is_rdf
 from kg.load import load_graph, missing_file
 from kg.terms import Triple
-from pipelines.build import close
+from pipelines.build import close, closure_key
 
 if TYPE_CHECKING:
     from engine.audit.repairs import Plausibility
@@ -81,13 +81,13 @@ def load_subject(paths: Sequence[Path], config: AuditConfig | None = None) -> Su
         MissingFileError: a path is not there. InputError: there is no RDF file, or what `load_graph` raises.
     """
     config = config or AuditConfig()
-    if len(paths) == 1 and paths[0].is_dir() and any(_is_rdf(path) for path in paths[0].iterdir() if path.is_file()):
+    if len(paths) == 1 and paths[0].is_dir() and any(is_rdf(path) for path in paths[0].iterdir() if path.is_file()):
         domain = load_domain(paths[0])
         good, faults = _sound(domain.rule_files, config)
         domain, closure = close(replace(domain, rule_files=good), entailment=config.entailment, budget=config.budget)
         return Subject(domain.name, closure, domain, faults)
     files = list(_files(paths))
-    graph_files = [path for path in files if _is_rdf(path)]
+    graph_files = [path for path in files if is_rdf(path)]
     if not graph_files:
         raise InputError(f"Expected RDF files to audit (got none in {', '.join(map(str, paths))})")
     rules = RuleSet()
@@ -137,7 +137,6 @@ def plausibility_of(report: AuditReport, run: Path) -> Plausibility:
         StoreError: the run has no embedding of this closure.
     """
     from embeddings import load_embedding
-    from pipelines.build import closure_key
 
     embedding, encode = load_embedding(run / "embedding", fingerprint=closure_key(report.closure)), report.graph.encode
 
@@ -184,14 +183,6 @@ def _sound(files: Sequence[Path], config: AuditConfig) -> tuple[tuple[Path, ...]
     """The rule files that load and what is wrong with the others; all of them where the rules are not audited."""
     faults = {path: tuple(rule_file_findings([path])) if config.rules else () for path in files}
     return tuple(path for path, found in faults.items() if not found), tuple(chain(*faults.values()))
-
-
-def _is_rdf(path: Path) -> bool:
-    try:
-        format_of(path, None)
-    except ValueError:
-        return False
-    return path.suffix not in RULE_SUFFIXES
 
 
 def _files(paths: Sequence[Path]) -> Iterable[Path]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 from pipelines.cli import app
 
@@ -25,7 +25,7 @@ def read(name: str) -> Any:
 
 def options() -> set[str]:
     """The options of `noesis audit`."""
-    command = typer.main.get_command(app).commands["audit"]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app).commands["audit"]  # type: ignore[attr-defined]  # a group has them
     return {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
 
 

@@ -55,7 +55,7 @@ def _additions(closure: Closure, violation: Violation, mark: str) -> list[Additi
         free = [_placeholder(closure, f"{mark}{number}x{at}") for at in range(len(missing))]
         full = [values or [blank] for values, blank in zip(choices, free, strict=True)]
         for chosen in islice(product(*full), _VALUES):
-            values: dict[Node, Node] = {v: term for v, term in violation.substitution.items()}  # noqa: C416
+            values: dict[Node, Node] = {v: term for v, term in violation.substitution.items()}  # noqa: C416  # keys of a wider type
             values.update(zip(missing, chosen, strict=True))
             triples = [Triple(*(values.get(term, term) for term in atom.terms)) for atom in negation.atoms]
             new = tuple(dict.fromkeys(triple for triple in triples if negation.data or not closure.entails(triple)))
@@ -72,7 +72,7 @@ def _local(atom: Atom, violation: Violation) -> Iterable[Node]:
 def _values(closure: Closure, negation: Negation, name: Node, violation: Violation) -> list[Node]:
     """The individuals that a missing value may be."""
     graph = closure.graph
-    known: dict[Node, Node] = {v: term for v, term in violation.substitution.items()}  # noqa: C416
+    known: dict[Node, Node] = {v: term for v, term in violation.substitution.items()}  # noqa: C416  # keys of a wider type
     reading = [atom for atom in negation.atoms if atom.object == name and isinstance(atom.predicate, URIRef)]
     classes = [known.get(a.object, a.object) for a in negation.atoms if a.subject == name and a.predicate == RDF.type]
     classes += [t.object for atom in reading for t in graph.triples(atom.predicate, RDFS.range, None)]

@@ -9,7 +9,7 @@ from rdflib.term import Node
 
 from engine.symbolic.rules import Location
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 from kg.verbalise import verbalise
 
 __all__ = [
@@ -78,7 +78,7 @@ def told(graph: KnowledgeGraph, triples: Sequence[Triple], most: int = 5) -> str
     """Axioms in words, joined. A class expression is told as a whole, so its own triples and lists are left out."""
     texts = []
     for triple in triples:
-        if triple.predicate not in (RDF.first, RDF.rest) and not isinstance(triple.subject, BNode):
+        if not is_list_cell(triple) and not isinstance(triple.subject, BNode):
             text = verbalise(graph, triple)
             if isinstance(triple.object, BNode):
                 text = text.replace(graph.label(triple.object), expression(graph, triple.object))

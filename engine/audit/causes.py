@@ -12,13 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rdflib import RDF
-
 from engine.symbolic import Budget, Closure, Violation
 from engine.symbolic.rules import Constraint
 from engine.symbolic.supports import Support, first_supports
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 from kg.verbalise import verbalise
 
 __all__ = ["Cause", "causes_of"]
@@ -45,7 +43,7 @@ class Cause:
 
     def text(self, graph: KnowledgeGraph) -> str:
         """What they share, in words."""
-        told = [triple for triple in self.triples if triple.predicate not in (RDF.first, RDF.rest)] or self.triples
+        told = [triple for triple in self.triples if not is_list_cell(triple)] or self.triples
         return "; ".join(verbalise(graph, triple) for triple in told) or "no asserted triple"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.audit.causes import Cause, causes_of
-from engine.audit.finding import Finding
+from engine.audit.finding import Finding, triple_dict
 from engine.audit.repairs import Plausibility, Repair, Trials, repairs_of
 from engine.symbolic import Budget, Violation
 from engine.symbolic.supports import Supports, supports_of
@@ -29,25 +30,31 @@ TRIES = 8
 """Changes that are tried out for one finding: each a fraction of a second where no schema triple is changed."""
 
 
-def explained(report: AuditReport, limits: Limits, plausibility: Plausibility | None = None) -> dict[str, Any]:
+def explained(
+    report: AuditReport,
+    shown: Sequence[tuple[str, Finding]],
+    limits: Limits,
+    plausibility: Plausibility | None = None,
+) -> dict[str, Any]:
     """The parts of a report's dictionary that explain: `groups`, and by place of each shown finding what it has more.
 
     Groups are of all violations, numbered from 1, and made of first supports (`causes_of`). Supports and repairs are
     told of up to `MOST` findings.
 
     Args:
+        shown: what is told in full (`AuditReport.shown`).
         limits: how many supports and repairs are told of each finding.
         plausibility: of triples, for the ranking of repairs.
     """
-    keys, shown = [key for key, _ in report.shown(limits)], [finding for _, finding in report.shown(limits)]
+    keys = [key for key, _ in shown]
     ours = set(report.closure.violations)
     causes = causes_of(report.closure, [violation for violation in report.violations if violation in ours])
     number = {violation: at for at, cause in enumerate(causes, 1) for violation in cause.violations}
-    groups = [number.get(f.violation) if f.violation is not None else None for f in shown]
+    groups = [number.get(f.violation) if f.violation is not None else None for _, f in shown]
     findings = [{"group": group, "supports": None, "repairs": None} for group in groups]
     trials = Trials(report.closure, schema=MOST_SCHEMA)
     for at in _first_of_each(groups)[:MOST]:
-        findings[at] |= _told(report, shown[at], limits, plausibility, trials)
+        findings[at] |= _told(report, shown[at][1], limits, plausibility, trials)
     return {"groups": [_group_dict(report, at, cause, keys, groups) for at, cause in enumerate(causes, 1)]} | {
         "findings": findings
     }
@@ -88,8 +95,6 @@ def _told(
 
 
 def _supports_dict(graph: KnowledgeGraph, supports: Supports) -> dict[str, Any]:
-    from engine.audit.report import triple_dict
-
     sets = [
         {"triples": [triple_dict(graph, t) for t in support.triples], "rules": [rule.name for rule in support.rules]}
         for support in supports
@@ -98,8 +103,6 @@ def _supports_dict(graph: KnowledgeGraph, supports: Supports) -> dict[str, Any]:
 
 
 def _repair_dict(graph: KnowledgeGraph, repair: Repair) -> dict[str, Any]:
-    from engine.audit.report import triple_dict
-
     return {
         "remove": [triple_dict(graph, triple) for triple in repair.remove],
         "add": [triple_dict(graph, triple) for triple in repair.add],
@@ -112,8 +115,6 @@ def _repair_dict(graph: KnowledgeGraph, repair: Repair) -> dict[str, Any]:
 def _group_dict(
     report: AuditReport, number: int, cause: Cause, keys: list[str], groups: list[int | None]
 ) -> dict[str, Any]:
-    from engine.audit.report import triple_dict
-
     return {
         "number": number,
         "cause": [triple_dict(report.graph, triple) for triple in cause.triples],

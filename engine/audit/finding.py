@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,12 +12,14 @@ from typing import Any
 from rdflib import RDF, BNode, Literal
 from rdflib.term import Node
 
+from engine.audit.naming import digest
 from engine.symbolic import Proof, Severity, Violation
 from engine.symbolic.rules import Constraint, Location
 from kg.graph import KnowledgeGraph
-from kg.terms import term_key
+from kg.terms import Triple, term_key
+from kg.verbalise import verbalise
 
-__all__ = ["AuditRule", "Finding", "Kind", "term_dict"]
+__all__ = ["AuditRule", "Finding", "Kind", "place", "term_dict", "triple_dict"]
 
 _IN_MESSAGE = re.compile(r"\{\?(\w+)\}")
 _OWL_RULES = "https://www.w3.org/TR/owl2-profiles/#"
@@ -128,7 +129,7 @@ class Finding:
         ]
         parts.append("" if self.focus is None else term_key(self.focus))
         parts += [self.message] if not self.terms and self.focus is None else []
-        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+        return digest(*parts)
 
     def named(self, names: Mapping[BNode, str]) -> Finding:
         """The finding with blank nodes under names that stay the same from one run to the next."""
@@ -151,3 +152,18 @@ def term_dict(graph: KnowledgeGraph, term: Node) -> dict[str, Any]:
     """A term as reports have it: its text in full, its compact name, its label, and its kind."""
     kind = "literal" if isinstance(term, Literal) else "blank" if isinstance(term, BNode) else "iri"
     return {"value": term_key(term), "text": graph.curie(term), "label": graph.label(term), "kind": kind}
+
+
+def triple_dict(graph: KnowledgeGraph, triple: Triple) -> dict[str, Any]:
+    """A triple as reports have it."""
+    parts = zip(("subject", "predicate", "object"), triple, strict=True)
+    return {
+        **{part: term_dict(graph, term) for part, term in parts},
+        "text": verbalise(graph, triple),
+        "file": graph.source(triple),
+    }
+
+
+def place(location: Location | None) -> dict[str, Any]:
+    """File and line as reports have them, None for either that is not known."""
+    return {"file": location and location.file, "line": (location.line or None) if location else None}

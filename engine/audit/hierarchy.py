@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import networkx
-from rdflib import OWL, RDF, RDFS, URIRef
+from rdflib import OWL, RDFS, URIRef
 from rdflib.term import Node
 
 from engine.audit.axioms import located, named, told
 from engine.audit.finding import AuditRule, Finding, Kind
 from engine.symbolic import Closure, Severity
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 
 __all__ = ["CLASS_CYCLE", "PROPERTY_CYCLE", "cycles"]
 
@@ -78,7 +78,7 @@ def _finding(closure: Closure, rule: AuditRule, hierarchy: networkx.DiGraph[Node
     if inferred:
         trip = [Triple(s, below, o) for s, o in networkx.find_cycle(hierarchy, terms[0])]
     leaves = (leaf for triple in trip for leaf in closure.proof(triple).leaves()) if inferred else trip
-    stated = [leaf for leaf in dict.fromkeys(leaves) if leaf.predicate not in (RDF.first, RDF.rest)]
+    stated = [leaf for leaf in dict.fromkeys(leaves) if not is_list_cell(leaf)]
     path = " → ".join(graph.label(term) for term in (*(t.subject for t in trip), trip[0].subject))
     plural = "classes" if word == "class" else "properties"
     how = f", which follows from: {told(graph, stated)}" if inferred else ""

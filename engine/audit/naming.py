@@ -10,7 +10,7 @@ from rdflib import BNode
 from kg.dictionary import BLANK
 from kg.graph import KnowledgeGraph
 
-__all__ = ["stable_names"]
+__all__ = ["digest", "stable_names"]
 
 _ROUNDS = 12
 """Steps that what is said may be away from a node: enough for the expressions and lists of real ontologies."""
@@ -33,7 +33,7 @@ def stable_names(graph: KnowledgeGraph) -> dict[BNode, str]:
     classes = 0
     for _ in range(_ROUNDS):
         colours = {
-            node: _digest(
+            node: digest(
                 colours[node],
                 *sorted(f"{way}{key(p)} {colours[other] if blank[other] else key(other)}" for way, p, other in said),
             )
@@ -52,5 +52,6 @@ def stable_names(graph: KnowledgeGraph) -> dict[BNode, str]:
     return names
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """Sixteen hexadecimal digits that stand for some texts."""
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.audit.finding import place
 from kg.notebook import box, data_frame, table
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def report_frame(report: AuditReport) -> pandas.DataFrame:
         "message": [finding.message for finding in report.findings],
         "focus": [None if each.focus is None else graph.curie(each.focus) for each in report.findings],
         "label": [None if each.focus is None else graph.label(each.focus) for each in report.findings],
-        "file": [each.location and each.location.file for each in report.findings],
-        "line": [each.location and each.location.line for each in report.findings],
+        "file": [place(each.location)["file"] for each in report.findings],
+        "line": [place(each.location)["line"] for each in report.findings],
     }
     return data_frame(columns)

@@ -1,7 +1,7 @@
 """Axioms that the rest of the graph entails.
 
 All justifications of the asserted axioms are found once, as a hypergraph. An axiom is redundant if it can be derived
-in there from asserted triples other than itself (`horn`). Each axiom is judged with all the others in place: of two
+in there from asserted triples other than itself (`derived`). Each axiom is judged with all the others in place: of two
 that entail each other both are redundant, and `either` in the detail says that only one of them can go.
 """
 
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rdflib import RDF
-
 from engine.audit.axioms import axioms, located, told
 from engine.audit.derived import derived
 from engine.audit.finding import AuditRule, Finding, Kind
 from engine.audit.probe import Clock
 from engine.symbolic import Budget, Closure, Severity, derivations_of
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 
 __all__ = ["REDUNDANT", "redundant"]
 
@@ -56,13 +54,9 @@ def redundant(closure: Closure, clock: Clock) -> Iterator[Finding | str]:
             located(graph, axiom),
             detail={
                 "axiom": [graph.curie(term) for term in axiom],
-                "entailed_by": [[graph.curie(t) for t in leaf] for leaf in leaves if not _is_cell(leaf)],
+                "entailed_by": [[graph.curie(t) for t in leaf] for leaf in leaves if not is_list_cell(leaf)],
                 "either": [[graph.curie(t) for t in leaf] for leaf in either],
             },
         )
     if ways.incomplete:
         yield f"there may be more redundant axioms: {ways.incomplete}"
-
-
-def _is_cell(triple: Triple) -> bool:
-    return triple.predicate in (RDF.first, RDF.rest)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from rdflib import RDF, BNode
+from rdflib import BNode
 
 from engine.audit.additions import Addition, additions_for
 from engine.audit.causes import Cause
@@ -22,7 +22,7 @@ from engine.symbolic.horn import Cost, Horn, OutOfWorkError, bits
 from engine.symbolic.supports import INSTANCES, WORK
 from kg.errors import NoesisError
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 from kg.verbalise import verbalise
 
 __all__ = ["Plausibility", "Repair", "Trials", "repairs_of"]
@@ -182,7 +182,7 @@ def _removals(
         return
     triples = [closure.graph.decode(*ids) for ids in horn.leaves]
     schema = sum(1 << at for at, triple in enumerate(triples) if closure.is_schema(triple))
-    cells = sum(1 << at for at, triple in enumerate(triples) if triple.predicate in (RDF.first, RDF.rest))
+    cells = sum(1 << at for at, triple in enumerate(triples) if is_list_cell(triple))
 
     def cost(mask: int) -> Cost:
         return (mask.bit_count(), (mask & schema).bit_count())

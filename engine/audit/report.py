@@ -6,9 +6,8 @@ from. Totals are always those of all findings; a limit bounds what is told in fu
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from rdflib import BNode
 from rdflib.term import Node
 
-from engine.audit.finding import AuditRule, Finding, Kind, term_dict
-from engine.audit.naming import stable_names
+from engine.audit.finding import AuditRule, Finding, Kind, place, term_dict
+from engine.audit.naming import digest, stable_names
 from engine.symbolic import Closure, Severity, Violation
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
 
 if TYPE_CHECKING:
     import pandas
@@ -30,12 +28,10 @@ if TYPE_CHECKING:
     from engine.audit.compare import Comparison
     from engine.audit.repairs import Plausibility
 
-__all__ = ["VERSION", "AuditReport", "Limits", "audit", "triple_dict"]
+__all__ = ["VERSION", "AuditReport", "Limits", "audit"]
 
 VERSION = 1
 """Of the schema of `AuditReport.to_dict`."""
-
-_ORDER = {severity: place for place, severity in enumerate((Severity.VIOLATION, Severity.WARNING, Severity.INFO))}
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ class AuditReport:
         keys = [finding.named(names).key if names else finding.key for finding in self.findings]
         often = Counter(keys)  # one rule of OWL may be made into several constraints: their messages differ
         return tuple(
-            hashlib.sha256(f"{key}{finding.message}".encode()).hexdigest()[:16] if often[key] > 1 else key
+            digest(f"{key}{finding.message}") if often[key] > 1 else key
             for key, finding in zip(keys, self.findings, strict=True)
         )
 
@@ -140,7 +136,7 @@ class AuditReport:
         if only_new:
             pairs = zip(self.keys, self.findings, strict=True)
             wanted = tuple(finding for key, finding in pairs if self.status(key) != "unchanged")
-        return sum(_ORDER[finding.severity] <= _ORDER[severity] for finding in wanted)
+        return sum(finding.severity.rank <= severity.rank for finding in wanted)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {severity}" for severity, count in self.by_severity.items())
@@ -169,7 +165,8 @@ class AuditReport:
         shown = self.shown(limits)
         graph = self.graph
         statistics = self.closure.statistics
-        more = self._explained(limits, plausibility)
+        told = Counter(finding.rule.id for _, finding in shown)
+        more = self._explained(shown, limits, plausibility)
         return {
             "version": VERSION,
             "tool": {"name": "noesis", "version": metadata.version("noesis-kg")},
@@ -191,29 +188,28 @@ class AuditReport:
                 "by_kind": dict(Counter(str(finding.rule.kind) for finding in self.findings)),
                 "by_rule": self.by_rule,
             },
-            "rules": [
-                self._rule_dict(rule, [finding for _, finding in shown])
-                for rule in dict.fromkeys(f.rule for f in self.findings)
-            ],
+            "rules": [self._rule_dict(rule, told) for rule in dict.fromkeys(f.rule for f in self.findings)],
             "heat": self._heat(),
             "findings": [
-                {**self._finding_dict(key, finding, limits), **told}
-                for (key, finding), told in zip(shown, more["findings"] or [{}] * len(shown), strict=True)
+                {**self._finding_dict(key, finding, limits), **added}
+                for (key, finding), added in zip(shown, more["findings"] or [{}] * len(shown), strict=True)
             ],
             "groups": more["groups"],
             "claims": None if self.claims is None else self.claims.to_dict(),
             "against": None if self.against is None else self.against.to_dict(),
         }
 
-    def _explained(self, limits: Limits, plausibility: Plausibility | None) -> dict[str, Any]:
+    def _explained(
+        self, shown: Sequence[tuple[str, Finding]], limits: Limits, plausibility: Plausibility | None
+    ) -> dict[str, Any]:
         """Supports, repairs and groups (see `explain`), where they are asked for."""
         if limits.supports <= 0 and limits.repairs <= 0:
             return {"findings": [], "groups": []}
         from engine.audit.explain import explained
 
-        return explained(self, limits, plausibility)
+        return explained(self, shown, limits, plausibility)
 
-    def _rule_dict(self, rule: AuditRule, shown: Sequence[Finding]) -> dict[str, Any]:
+    def _rule_dict(self, rule: AuditRule, told: Mapping[str, int]) -> dict[str, Any]:
         return {
             "id": rule.id,
             "kind": str(rule.kind),
@@ -221,10 +217,9 @@ class AuditReport:
             "text": rule.text,
             "iri": rule.iri,
             "source": rule.source,
-            "file": rule.location and rule.location.file,
-            "line": (rule.location.line or None) if rule.location else None,
+            **place(rule.location),
             "total": self.by_rule[rule.id],
-            "shown": sum(finding.rule.id == rule.id for finding in shown),
+            "shown": told[rule.id],
         }
 
     def _heat(self) -> list[dict[str, Any]]:
@@ -240,7 +235,6 @@ class AuditReport:
 
     def _finding_dict(self, key: str, finding: Finding, limits: Limits) -> dict[str, Any]:
         graph, proof = self.graph, finding.proof if limits.proofs else None
-        location = finding.location
         return {
             "key": key,
             "rule": finding.rule.id,
@@ -250,8 +244,7 @@ class AuditReport:
             "focus": None if finding.focus is None else term_dict(graph, finding.focus),
             "classes": [term_dict(graph, cls) for cls in finding.classes(graph)],
             "terms": {name: term_dict(graph, term) for name, term in finding.terms.items()},
-            "file": location and location.file,
-            "line": (location.line or None) if location else None,
+            **place(finding.location),
             "status": self.status(key),
             "inferred": proof is not None and any(p.rule is not None for p in proof.premises),
             "group": None,
@@ -278,18 +271,6 @@ def audit(
     found = [Finding.of(violation) for violation in closure.violations]
     for each in checks:
         found += each(closure)
-    place = {id: at for at, id in enumerate(dict.fromkeys(finding.rule.id for finding in found))}
-    found.sort(key=lambda finding: (_ORDER[finding.severity], place[finding.rule.id]))
+    order = {id: at for at, id in enumerate(dict.fromkeys(finding.rule.id for finding in found))}
+    found.sort(key=lambda finding: (finding.severity.rank, order[finding.rule.id]))
     return AuditReport(closure, tuple(found), name, closure.graph.sources, closure.incomplete)
-
-
-def triple_dict(graph: KnowledgeGraph, triple: Triple) -> dict[str, Any]:
-    """A triple as reports have it."""
-    from kg.verbalise import verbalise
-
-    parts = zip(("subject", "predicate", "object"), triple, strict=True)
-    return {
-        **{part: term_dict(graph, term) for part, term in parts},
-        "text": verbalise(graph, triple),
-        "file": graph.source(triple),
-    }

@@ -15,7 +15,7 @@ from engine.audit.rule_pieces import pieces
 from engine.symbolic.builtins import check_functions
 from engine.symbolic.imports import parser_of
 from engine.symbolic.rules import Location, Rule, RuleSet, Severity, check_safety
-from engine.symbolic.srl import MAX_BYTES, load_rules, parse_rules
+from engine.symbolic.srl import load_rules, parse_rules, read_rule_file
 from engine.symbolic.stratify import stratify_rules
 from kg.errors import (
     MissingFileError,
@@ -60,7 +60,7 @@ def rule_file_findings(paths: Iterable[str | Path]) -> Iterator[Finding]:
 def _of_file(path: Path, name: str, good: list[Rule]) -> Iterator[Finding]:
     faults = 0
     try:
-        text = _text(path, name)
+        text = read_rule_file(path, name)
         rulesets = _parsed(path, text, name)
     except NoesisError as error:
         yield _finding(error, name)
@@ -86,18 +86,6 @@ def _of_file(path: Path, name: str, good: list[Rule]) -> Iterator[Finding]:
             good += [rule for rule in load_rules(path) if rule not in good]
         except NoesisError as error:
             yield _finding(error, name)
-
-
-def _text(path: Path, name: str) -> str:
-    try:
-        raw = path.read_bytes()[: MAX_BYTES + 1]
-    except OSError as error:
-        raise MissingFileError(f"Expected a readable rule file ({error.strerror})", file=name) from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise SyntaxInputError("Expected UTF-8 text; save the file as UTF-8", file=name, line=line) from None
 
 
 def _parsed(path: Path, text: str, name: str) -> list[RuleSet | NoesisError]:

@@ -28,7 +28,6 @@ from engine.symbolic.rules import (
     Filter,
     Negation,
     Rule,
-    Severity,
     TripleTerm,
     VariableRef,
     expression_variables,
@@ -41,7 +40,6 @@ STEPS = 20_000
 
 Theta = Mapping[Node, Node]
 _Match = Callable[[Theta], Iterator[Theta]]
-_WORST = {Severity.VIOLATION: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def subsumes(general: Rule, special: Rule) -> bool:
@@ -52,7 +50,7 @@ def subsumes(general: Rule, special: Rule) -> bool:
     if general.kind != special.kind or not _reads_as_much(general, special):
         return False
     if isinstance(general, Constraint) and isinstance(special, Constraint):
-        if _WORST[general.severity] > _WORST[special.severity]:
+        if general.severity.rank > special.severity.rank:
             return False
     elif not {_predicate(atom) for atom in special.head} <= {_predicate(atom) for atom in general.head} | {None}:
         return False

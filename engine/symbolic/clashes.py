@@ -83,8 +83,7 @@ def violations_in_order(found: Iterable[Broken], graph: KnowledgeGraph, prover: 
         violation_of(item, prover.program, graph, partial(prover.prove_violation, item.constraint, item.values))
         for item in found
     ]
-    severities = list(Severity)
-    return tuple(sorted(violations, key=lambda violation: severities.index(violation.severity)))
+    return tuple(sorted(violations, key=lambda violation: violation.severity.rank))
 
 
 def _severity(constraint: CompiledRule) -> Severity:

@@ -15,7 +15,7 @@ from rdflib.term import Node
 
 from engine.symbolic.rules import Atom, Call, Constant, Constraint, Expression, Filter, Negation, Rule
 from kg.graph import KnowledgeGraph
-from kg.terms import Triple
+from kg.terms import Triple, is_list_cell
 from kg.verbalise import verbalise
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Proof:
         lists = _lists(self.leaves(), graph)
         while stack:
             proof, depth = stack.pop()
-            if _is_cell(proof.conclusion):
+            if proof.conclusion is not None and is_list_cell(proof.conclusion):
                 continue
             again = id(proof) in seen and bool(proof.premises)
             seen.add(id(proof))
@@ -179,10 +179,6 @@ class Proof:
             elif isinstance(element, Negation):
                 parts = [_element(part, self.substitution, graph) for part in element.elements]
                 yield f"and it is not {'asserted' if element.data else 'known'} that {' and '.join(parts)}"
-
-
-def _is_cell(triple: Triple | None) -> bool:
-    return triple is not None and triple.predicate in (RDF.first, RDF.rest)
 
 
 def _lists(triples: Iterable[Triple], graph: KnowledgeGraph) -> dict[Node, str]:

@@ -231,6 +231,11 @@ class Severity(Enum):
     def __str__(self) -> str:
         return self.name.lower()
 
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -22,7 +22,7 @@ from engine.symbolic.srl_text import ruleset_text
 from engine.symbolic.srl_tree import RuleReader
 from kg.errors import LimitError, MissingFileError, NoesisError, RuleError, SyntaxInputError
 
-__all__ = ["DRAFT", "load_rules", "parse_rules", "ruleset_text"]
+__all__ = ["DRAFT", "load_rules", "parse_rules", "read_rule_file", "ruleset_text"]
 
 DRAFT = "SPARQL 1.2 RL, W3C editor's draft, August 2026"
 MAX_BYTES = 20_000_000
@@ -88,7 +88,7 @@ def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done:
             continue
         done.add(path)
         parse = parser_of(path) or parse_rules
-        rules = parse(_read(path, name), file=name, base=path.as_uri())
+        rules = parse(read_rule_file(path, name), file=name, base=path.as_uri())
         for rule in rules:
             check_functions(rule)
         folder = Path(root).resolve() if root is not None else path.parent
@@ -97,7 +97,13 @@ def _load(path: Path, name: str, root: str | Path | None, merged: RuleSet, done:
     return merged
 
 
-def _read(path: Path, name: str) -> str:
+def read_rule_file(path: Path, name: str) -> str:
+    """The text of a rule file.
+
+    Raises:
+        MissingFileError: it is not there or cannot be read. LimitError: more than `MAX_BYTES`.
+        SyntaxInputError: no UTF-8.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise LimitError(f"Expected a rule file of at most {MAX_BYTES} bytes", file=name)

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.symbolic.proof_svg import DrawnStep, picture
 from pipelines.report.inert_text import block, cut, line
-from pipelines.report.rdf_lists import told_triples
+from pipelines.report.rdf_lists import list_members, told_triples
 
 __all__ = ["render_audit_html"]
 
@@ -47,7 +47,7 @@ def render_audit_html(report: Report) -> str:
     return environment.get_template("audit.html").render(
         report=report,
         style=Markup(style),  # noqa: S704  # our own files
-        script=Markup(script),  # noqa: S704
+        script=Markup(script),  # noqa: S704  # the same
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
         rules={rule["id"]: rule for rule in report["rules"]},
         findings=list(zip(report["findings"], map(_markup, drawn), strict=True)),
@@ -103,21 +103,25 @@ def _steps(proof: Mapping[str, Any]) -> list[DrawnStep]:
     stack: list[tuple[Mapping[str, Any], bool]] = [(proof, False)]
     while stack:
         node, ready = stack.pop()
-        key = json.dumps([node["conclusion"], node["rule"], node["substitution"], node["text"]])
+        key = _identity(node)
         if key in numbers or node.get("repeated"):
             continue
         premises = [premise for premise in node.get("premises", []) if not _is_cell(premise)]
         if not ready:
             stack += [(node, True), *((premise, False) for premise in reversed(premises))]
             continue
-        keys = [json.dumps([p["conclusion"], p["rule"], p["substitution"], p["text"]]) for p in premises]
-        before = tuple(dict.fromkeys(numbers[each] for each in keys if each in numbers))
+        before = tuple(dict.fromkeys(numbers[each] for each in map(_identity, premises) if each in numbers))
         numbers[key] = len(steps) + 1
         text = node["text"]
         if node["conclusion"] is not None and (told := lists.get(node["conclusion"][2])):
             text = text.replace(node["conclusion"][2].removeprefix("_:"), told)
         steps.append(DrawnStep(numbers[key], before, text, *_reason(node)))
     return steps
+
+
+def _identity(node: Mapping[str, Any]) -> str:
+    """What two steps have in common that are the same."""
+    return json.dumps([node["conclusion"], node["rule"], node["substitution"], node["text"]])
 
 
 def _is_cell(node: Mapping[str, Any]) -> bool:
@@ -133,14 +137,7 @@ def _lists(proof: Mapping[str, Any]) -> dict[str, str]:
         if _is_cell(node):
             cell, predicate, value = node["conclusion"]
             (first if predicate == "rdf:first" else rest)[cell] = value
-    found = {}
-    for start in first:
-        members, cell = list[str](), start
-        while cell in first and len(members) < len(first):
-            members.append(first[cell])
-            cell = rest.get(cell, "")
-        found[start] = f"({', '.join(members)})"
-    return found
+    return {start: f"({', '.join(list_members(start, first, rest))})" for start in first}
 
 
 def _reason(node: Mapping[str, Any]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["told_triples"]
+__all__ = ["list_members", "told_triples"]
 
 _CELLS = ("rdf:first", "rdf:rest")
 
@@ -18,11 +18,17 @@ def told_triples(triples: Sequence[Mapping[str, Any]]) -> list[tuple[str, str | 
     for triple in triples:
         if triple["predicate"]["text"] in _CELLS:
             continue
-        text, cell, members = triple["text"], triple["object"]["text"], list[str]()
-        while cell in first and len(members) < len(first):
-            members.append(first[cell])
-            cell = rest.get(cell, "")
+        text, members = triple["text"], list_members(triple["object"]["text"], first, rest)
         if members:
             text = text.replace(triple["object"]["label"], f"({', '.join(members)})")
         found.append((text, triple["file"]))
     return found or [(triple["text"], triple["file"]) for triple in triples]
+
+
+def list_members(cell: str, first: Mapping[str, str], rest: Mapping[str, str]) -> list[str]:
+    """The members of the list that begins at a cell; none where that is no cell. A list in a circle ends."""
+    found: list[str] = []
+    while cell in first and len(found) < len(first):
+        found.append(first[cell])
+        cell = rest.get(cell, "")
+    return found

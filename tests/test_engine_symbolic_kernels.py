@@ -11,21 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from rdflib import RDF, Literal, URIRef, Variable
+from rdflib import Literal, URIRef, Variable
 
 from engine.symbolic import Budget, fused, kernels, kernels_numba, kernels_numpy, materialise
 from engine.symbolic.relation import Relation
 from engine.symbolic.rules import Atom, Rule, RuleSet
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+from tests.plain_programs import plain_programs
 
 QUICK = settings(max_examples=40, derandomize=True, deadline=None)
 EX = "http://example.org/"
 pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=30)
-variables = st.sampled_from([Variable(name) for name in "xyzw"])
-nodes = st.sampled_from([URIRef(EX + name) for name in "abc"])
-predicates = st.sampled_from([URIRef(EX + name) for name in "pqr"])
-classes = st.sampled_from([URIRef(EX + name) for name in "CD"])
 
 
 def columns(rows: Sequence[tuple[int, int]], dtype: type) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -132,29 +129,6 @@ def test_appended_rows_are_found_without_having_been_hashed() -> None:
     assert s.tolist() == [4, 2, 4], "columns that were adopted are not written to"
 
 
-@st.composite
-def atoms(draw: st.DrawFn, terms: st.SearchStrategy[object]) -> Atom:
-    if draw(st.integers(0, 3)) == 0:
-        return Atom(draw(terms), RDF.type, draw(classes))  # type: ignore[arg-type]
-    return Atom(draw(terms), draw(predicates), draw(terms))  # type: ignore[arg-type]
-
-
-@st.composite
-def programs(draw: st.DrawFn) -> tuple[RuleSet, list[Triple]]:
-    """Rules of one to four atoms without FILTER, SET and NOT, and a small graph with literals."""
-    rules = []
-    for number in range(draw(st.integers(1, 4))):
-        body = draw(st.lists(atoms(st.one_of(variables, variables, nodes)), min_size=1, max_size=4))
-        bound = sorted({v for atom in body for v in atom.variables})
-        terms = st.one_of(st.sampled_from(bound), nodes) if bound else nodes
-        head = draw(st.lists(atoms(terms), min_size=1, max_size=2))
-        rules.append(Rule(URIRef(f"{EX}rule{number}"), tuple(head), tuple(body)))
-    objects = st.one_of(nodes, st.just(Literal("x")))
-    triples = draw(st.lists(st.builds(Triple, nodes, predicates, objects), min_size=1, max_size=12))
-    triples += draw(st.lists(st.builds(Triple, nodes, st.just(RDF.type), classes), max_size=4))
-    return RuleSet(tuple(rules)), triples
-
-
 def plain_closure(rules: RuleSet, triples: Sequence[Triple]) -> set[Triple]:
     """The closure by nested loops over sets."""
     known = set(triples)
@@ -190,13 +164,13 @@ def closed(case: tuple[RuleSet, list[Triple]]) -> set[Triple]:
     return {Triple(*t) for t in closure.graph.triples()}
 
 
-@given(case=programs())
+@given(case=plain_programs())
 @QUICK
 def test_fused_rules_give_what_nested_loops_give(case: tuple[RuleSet, list[Triple]]) -> None:
     assert closed(case) == plain_closure(*case)
 
 
-@given(case=programs())
+@given(case=plain_programs())
 @settings(QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_path_without_a_compiler_gives_the_same(numpy_alone: None, case: tuple[RuleSet, list[Triple]]) -> None:
     assert not kernels.compiled()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rdflib import OWL, RDF, RDFS, Literal, URIRef, Variable
+from rdflib import OWL, RDF, RDFS, URIRef, Variable
 
 from engine.symbolic import Budget, kernels_torch, materialise, parse_rules
 from engine.symbolic.closure import Closure
@@ -17,8 +17,8 @@ from engine.symbolic.rules import Atom, Constraint, Rule, RuleSet
 from kg.errors import ConfigError
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+from tests.plain_programs import EX, plain_programs, predicates
 
-EX = "http://example.org/"
 CASES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WITHOUT_GPU = not torch.cuda.is_available()
 devices = pytest.mark.parametrize(
@@ -26,10 +26,6 @@ devices = pytest.mark.parametrize(
     ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(WITHOUT_GPU, reason="no CUDA device")])],
 )
 pairs = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30)
-variables = st.sampled_from([Variable(name) for name in "xyzw"])
-nodes = st.sampled_from([URIRef(EX + name) for name in "abc"])
-predicates = st.sampled_from([URIRef(EX + name) for name in "pqr"])
-classes = st.sampled_from([URIRef(EX + name) for name in "CD"])
 
 
 def name(local: str) -> URIRef:
@@ -37,30 +33,15 @@ def name(local: str) -> URIRef:
 
 
 @st.composite
-def atoms(draw: st.DrawFn, terms: st.SearchStrategy[object]) -> Atom:
-    if draw(st.integers(0, 3)) == 0:
-        return Atom(draw(terms), RDF.type, draw(classes))  # type: ignore[arg-type]
-    return Atom(draw(terms), draw(predicates), draw(terms))  # type: ignore[arg-type]
-
-
-@st.composite
 def programs(draw: st.DrawFn) -> tuple[RuleSet, list[Triple]]:
-    """Rules of one to four atoms without FILTER, SET and NOT, a transitive one, a constraint, and a small graph."""
-    rules = []
-    for number in range(draw(st.integers(1, 4))):
-        body = draw(st.lists(atoms(st.one_of(variables, variables, nodes)), min_size=1, max_size=4))
-        bound = sorted({v for atom in body for v in atom.variables})
-        terms = st.one_of(st.sampled_from(bound), nodes) if bound else nodes
-        head = draw(st.lists(atoms(terms), min_size=1, max_size=2))
-        rules.append(Rule(name(f"rule{number}"), tuple(head), tuple(body)))
+    """Plain rules, perhaps a transitive one, and a constraint, with a small graph."""
+    plain, triples = draw(plain_programs())
+    rules = list(plain.rules)
     x, y, z = map(Variable, "xyz")
     if draw(st.booleans()):
         p = draw(predicates)
         rules.append(Rule(name("transitive"), (Atom(x, p, z),), (Atom(x, p, y), Atom(y, p, z))))
     clash = Constraint(name("clash"), (), (Atom(x, RDF.type, name("C")), Atom(x, RDF.type, name("D"))))
-    objects = st.one_of(nodes, st.just(Literal("x")))
-    triples = draw(st.lists(st.builds(Triple, nodes, predicates, objects), min_size=1, max_size=12))
-    triples += draw(st.lists(st.builds(Triple, nodes, st.just(RDF.type), classes), max_size=4))
     return RuleSet(tuple(rules), (clash,)), triples
 
 

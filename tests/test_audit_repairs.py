@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from rdflib import OWL, RDF, RDFS, BNode, Literal, URIRef
 
-from engine.audit import Limits, audit
+from engine.audit import Limits, audit, explain
 from engine.audit.causes import causes_of
 from engine.audit.repairs import repairs_of
 from engine.symbolic import Closure, counterfactual, materialise, parse_rules
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
+from pipelines.report.plain_text import headline
 from tests.owl_graphs import owl_graphs, owl_rules
 from tests.rule_programs import EX
 
@@ -156,6 +158,17 @@ def test_a_report_tells_supports_repairs_and_groups_where_they_are_asked_for() -
     assert first["supports"]["sets"][0]["rules"] == ["cax-dw"]
     assert [len(each["remove"]) for each in first["repairs"]] == [1, 1]
     assert set(first["repairs"][0]) == {"remove", "add", "mends", "plausibility", "text"}
+    assert [each["totals"]["explained"] for each in (plain, told)] == [0, 1]
+
+
+def test_nothing_more_is_explained_once_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.0, explain.SECONDS - 1, explain.SECONDS])
+    monkeypatch.setattr("engine.audit.explain.time.monotonic", lambda: next(clock))
+    closure = closed("A apart B", *(f"{x} a {cls}" for x in "xyz" for cls in "AB"))
+    told = audit(closure).to_dict(Limits(supports=1))
+    assert [f["supports"] is not None for f in told["findings"]] == [True, True, False]
+    assert told["totals"]["explained"] == 2
+    assert headline(told) == "3 violations; supports or repairs told of 2"
 
 
 def test_a_cell_of_a_list_is_never_removed() -> None:

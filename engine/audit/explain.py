@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from kg.graph import KnowledgeGraph
 if TYPE_CHECKING:
     from engine.audit.report import AuditReport, Limits
 
-__all__ = ["MOST", "explained"]
+__all__ = ["MOST", "SECONDS", "explained"]
 
 MOST = 25
 """Findings whose supports and repairs are told, the first ones shown of each cause before further ones: each can take
 a second or two. The others have their cause alone."""
+SECONDS = 20.0
+"""After so many, no further finding is taken up, so that an axiom gone wrong in a large graph keeps nobody waiting."""
 MOST_SCHEMA = 12
 """Changes of schema triples that are tried out for one report: each closes everything afresh, a second or so."""
 BUDGET = Budget(triples=20_000, substitutions=20_000)
@@ -36,10 +39,10 @@ def explained(
     limits: Limits,
     plausibility: Plausibility | None = None,
 ) -> dict[str, Any]:
-    """The parts of a report's dictionary that explain: `groups`, and by place of each shown finding what it has more.
+    """What explains in a report's dictionary: `groups`, `findings` (what each shown one has more) and their number.
 
     Groups are of all violations, numbered from 1, and made of first supports (`causes_of`). Supports and repairs are
-    told of up to `MOST` findings.
+    told of up to `MOST` findings, and of none that is not begun within `SECONDS`; `explained` says of how many.
 
     Args:
         shown: what is told in full (`AuditReport.shown`).
@@ -53,10 +56,16 @@ def explained(
     groups = [number.get(f.violation) if f.violation is not None else None for _, f in shown]
     findings = [{"group": group, "supports": None, "repairs": None} for group in groups]
     trials = Trials(report.closure, schema=MOST_SCHEMA)
+    told, end = 0, time.monotonic() + SECONDS
     for at in _first_of_each(groups)[:MOST]:
+        if time.monotonic() >= end:
+            break
         findings[at] |= _told(report, shown[at][1], limits, plausibility, trials)
-    return {"groups": [_group_dict(report, at, cause, keys, groups) for at, cause in enumerate(causes, 1)]} | {
-        "findings": findings
+        told += 1
+    return {
+        "groups": [_group_dict(report, at, cause, keys, groups) for at, cause in enumerate(causes, 1)],
+        "findings": findings,
+        "explained": told,
     }
 
 

@@ -184,6 +184,7 @@ class AuditReport:
             "totals": {
                 "findings": len(self.findings),
                 "shown": len(shown),
+                "explained": more["explained"],
                 "by_severity": {str(severity): count for severity, count in self.by_severity.items()},
                 "by_kind": dict(Counter(str(finding.rule.kind) for finding in self.findings)),
                 "by_rule": self.by_rule,
@@ -204,7 +205,7 @@ class AuditReport:
     ) -> dict[str, Any]:
         """Supports, repairs and groups (see `explain`), where they are asked for."""
         if limits.supports <= 0 and limits.repairs <= 0:
-            return {"findings": [], "groups": []}
+            return {"findings": [], "groups": [], "explained": 0}
         from engine.audit.explain import explained
 
         return explained(self, shown, limits, plausibility)

@@ -18,6 +18,7 @@ from engine.symbolic.rules import Constraint, Rule, RuleSet, Severity
 from engine.symbolic.rulesets import builtin_rules
 from engine.symbolic.semiring import AddProduct, Boolean, MaxProduct, Semiring, TopProofs
 from engine.symbolic.srl import load_rules, parse_rules, ruleset_text
+from engine.symbolic.supports import Support, Supports, supports_of
 from engine.symbolic.weights import Weighed, weigh
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Severity",
     "Statistics",
     "Status",
+    "Support",
+    "Supports",
     "TopProofs",
     "Violation",
     "Weighed",
@@ -57,6 +60,7 @@ __all__ = [
     "replay",
     "rules_of",
     "ruleset_text",
+    "supports_of",
     "weigh",
     "weigh_all",
 ]

@@ -36,7 +36,9 @@ def headline(report: Report) -> str:
     some = [(name, count) for name, count in totals["by_severity"].items() if count]
     told = ", ".join(f"{count:,} info" if name == "info" else quantity(count, name) for name, count in some)
     hidden = "" if totals["shown"] == totals["findings"] else f"; {totals['shown']:,} of {totals['findings']:,} shown"
-    return told + hidden
+    explained = totals["explained"]
+    some_told = f"; supports or repairs told of {explained:,}" if 0 < explained < totals["shown"] else ""
+    return told + hidden + some_told
 
 
 def place_of(item: Mapping[str, Any]) -> str:

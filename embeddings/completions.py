@@ -26,6 +26,11 @@ class Completions:
         """One number per row for what stays fixed; shape (num_rows,)."""
         return np.asarray((rows[:, self.fixed] << 32) | rows[:, 1])
 
+    def counts(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many known completions each key has; shape (num_keys,)."""
+        low, high = np.searchsorted(self.keys, keys, "left"), np.searchsorted(self.keys, keys, "right")
+        return np.asarray(high - low)
+
     def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(position in `rows`, entity) of each known completion; shape (num_completions,) each."""
         return self.of_keys(self.key(rows))

@@ -13,10 +13,12 @@ from kg.errors import ConfigError
 __all__ = ["EmbeddingConfig"]
 
 _ISOMETRIC = {"transe": "TransE", "rotate": "RotatE"}
+_LOOPS = ("auto", "shared", "slcwa", "lcwa")
 _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
     "str": (str,),
+    "bool": (bool,),
     "int | None": (int, type(None)),
 }
 
@@ -38,13 +40,28 @@ class EmbeddingConfig:
     batch_size: int = 256
     """Triples per step; on a CPU larger batches lose more to memory traffic than they win."""
     learning_rate: float = 0.05
-    """Adam's step at the start; it falls linearly to a twentieth in the last epoch."""
+    """Adam's step at the start; it falls linearly to `final_rate` of it in the last epoch."""
     num_negatives: int | None = None
     """Negative samples: entities shared by a batch for TransE and RotatE (None: 256), else per triple (None: 16)."""
+    final_rate: float = 0.05
+    """The last epoch's step over the first one's; with a constant step the vectors keep circling the optimum."""
+    subsampling: bool = False
+    """Whether a triple weighs less the more often its (head, relation) and (relation, tail) occur (RotatE's code); only
+    for the shared loop, and for PyKEEN losses that take weights."""
+    invalid_weight: float = 1.0
+    """Weight of negatives that the schema forbids, where those it allows have 1; only for the shared loop, and where
+    `train_embedding` is given `NegativeKnowledge`."""
+    hard_weight: float = 0.0
+    """Weight of the loss of triples that the rules contradict, as for `invalid_weight`."""
+    mixed_precision: bool = False
+    """Whether the shared loop's products run in bfloat16; it pays on a GPU alone."""
     margin: float = 6.0
     """γ of the loss (RotatE paper, equation 5), if it has one; entities start about this far apart."""
     adversarial_temperature: float = 1.0
     """α, weight of hard negatives (RotatE paper, equation 4); 0 weighs all alike. Only for the NSSA loss."""
+    loop: str = "auto"
+    """`shared` (negatives shared by a batch; TransE L2 and RotatE alone), or PyKEEN's `slcwa` (negatives of each
+    triple) or `lcwa` (all entities); `auto` is `shared` where it can be, else `slcwa`."""
     loss: str = "nssa"
     """Name of a PyKEEN loss; `nssa` is negative sampling with self-adversarial weights."""
     norm: int = 2
@@ -65,7 +82,7 @@ class EmbeddingConfig:
         for item in fields(self):
             value = getattr(self, item.name)
             kinds = _KINDS.get(str(item.type), (Mapping,))
-            if not isinstance(value, kinds) or isinstance(value, bool):
+            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
                 raise ConfigError(f"Expected {item.name} of type {item.type} (got {value!r})")
         at_least = {"dim": 1, "epochs": 1, "batch_size": 1, "patience": 0, "validate_every": 1, "seed": 0}
         for name, low in at_least.items():
@@ -76,14 +93,33 @@ class EmbeddingConfig:
         for name in ("learning_rate", "margin"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"Expected {name} above 0 (got {getattr(self, name)})")
-        if not 0 <= self.adversarial_temperature < float("inf"):
-            raise ConfigError(f"Expected adversarial_temperature of at least 0 (got {self.adversarial_temperature})")
+        for name in ("adversarial_temperature", "invalid_weight", "hard_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"Expected {name} of at least 0 (got {getattr(self, name)})")
+        if not 0 < self.final_rate <= 1:
+            raise ConfigError(f"Expected final_rate above 0 and at most 1 (got {self.final_rate})")
+        self._check_loop()
         if self.norm not in (1, 2):
             raise ConfigError(f"Expected norm 1 or 2 (got {self.norm})")
         try:
             json.dumps(dict(self.model_options), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"Expected model_options of JSON values ({error})") from error
+
+    def _check_loop(self) -> None:
+        if self.loop not in _LOOPS:
+            raise ConfigError(f"Expected loop to be {', '.join(_LOOPS[:-1])} or {_LOOPS[-1]} (got {self.loop!r})")
+        if self.loop == "shared" and not self.isometric:
+            raise ConfigError(
+                f"Expected TransE (L2) or RotatE for the loop 'shared' (got {self.model}); leave loop out"
+            )
+        if self.loop == "lcwa" and self.subsampling:
+            raise ConfigError("Expected no subsampling with the loop 'lcwa' (its rows are no triples); leave it out")
+
+    @property
+    def shared(self) -> bool:
+        """Whether it trains on negatives shared by a batch."""
+        return self.loop == "shared" or (self.loop == "auto" and self.isometric)
 
     @property
     def isometric(self) -> bool:
@@ -93,7 +129,7 @@ class EmbeddingConfig:
     @property
     def negatives(self) -> int:
         """`num_negatives` with its default filled in."""
-        return self.num_negatives if self.num_negatives is not None else (256 if self.isometric else 16)
+        return self.num_negatives if self.num_negatives is not None else (256 if self.shared else 16)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON values."""

@@ -1,4 +1,4 @@
-"""The PyKEEN model behind an embedding: made from a configuration, fitted, and rebuilt from a saved state.
+"""The PyKEEN model behind an embedding: made from a configuration, and rebuilt from a saved state.
 
 Import this module inside `embeddings.quiet.quiet`: it imports PyKEEN.
 """
@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import gc
 import inspect
 import math
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,131 +16,36 @@ import torch
 from numpy.typing import NDArray
 from pykeen.losses import loss_resolver
 from pykeen.models import ERModel, Model, model_resolver
-from pykeen.training import SLCWATrainingLoop
-from pykeen.training.callbacks import TrainingCallback
-from pykeen.training.training_loop import NonFiniteLossError
-from pykeen.triples import CoreTriplesFactory, KGInfo
+from pykeen.triples import KGInfo
 
 from embeddings.config import EmbeddingConfig
 from embeddings.embedding import Embedding, Floats
-from embeddings.evaluate import evaluate
 from embeddings.quiet import quiet
-from embeddings.shared import SharedNegativeLoop, SharedNegatives
-from kg.errors import ConfigError, NotSupportedError
+from kg.errors import ConfigError, InputError, NotSupportedError
 
-__all__ = ["Network", "filled", "fit", "make_model"]
-
-_FINAL_RATE = 0.05  # last step over first step; with a constant rate the vectors keep circling the optimum
+__all__ = ["Network", "filled", "make_model"]
 
 
-def fit(
-    frame: Embedding,
-    triples: NDArray[np.int32],
+def make_model(
+    config: EmbeddingConfig,
+    num_entities: int,
+    num_relations: int,
     *,
-    validation: NDArray[np.int32] | None,
-    device: torch.device,
-    progress: Callable[[int, int], None] | None,
-) -> Embedding:
-    """The embedding `frame` (ids, no vectors yet) with the vectors PyKEEN learns from the triples."""
-    config = frame.config
-    model = make_model(config, len(frame.entities), len(frame.relations)).to(device)
-    factory = CoreTriplesFactory(
-        torch.from_numpy(frame.dense(triples)), num_entities=len(frame.entities), num_relations=len(frame.relations)
-    )
-    kind = SharedNegativeLoop if config.isometric else SLCWATrainingLoop
-    loop = kind(
-        model=model,
-        triples_factory=factory,
-        optimizer="adam",
-        optimizer_kwargs={"lr": config.learning_rate},
-        lr_scheduler="LinearLR",
-        lr_scheduler_kwargs={"start_factor": 1.0, "end_factor": _FINAL_RATE, "total_iters": config.epochs},
-        negative_sampler=SharedNegatives if config.isometric else "basic",
-        negative_sampler_kwargs={"num_negs_per_pos": config.negatives},
-        automatic_memory_optimization=False,  # it would train an epoch only to probe memory
-    )
-    watch = _Watch(frame, triples, validation, progress)
-    # PyKEEN makes a checkpoint folder even where no checkpoint is asked for
-    with tempfile.TemporaryDirectory(prefix="noesis-pykeen-") as folder, _living_objects_frozen():
-        try:
-            losses = loop.train(
-                factory,
-                num_epochs=config.epochs,
-                batch_size=min(config.batch_size, len(triples)),  # without it PyKEEN takes its own, by device
-                use_tqdm=False,
-                callbacks=[watch],
-                checkpoint_directory=folder,
-                pin_memory=device.type == "cuda",  # PyKEEN's default warns each epoch where there is no GPU
-            )
-        except NonFiniteLossError as error:
-            raise _diverged(config) from error
-    if watch.best is not None:
-        model.load_state_dict(watch.best)
-    trained = filled(frame, model, tuple(float(loss) for loss in losses))
-    learned = (trained.entity_vectors, trained.relation_vectors, *trained.state.values())
-    if not all(np.isfinite(values).all() for values in learned):
-        raise _diverged(config)
-    return trained
+    initial: tuple[Floats, Floats | None] | None = None,
+) -> Model:
+    """The PyKEEN model of a configuration, freshly initialised.
 
-
-def _diverged(config: EmbeddingConfig) -> ConfigError:
-    return ConfigError(f"Expected training to stay finite (learning_rate {config.learning_rate} diverged); lower it")
-
-
-@contextmanager
-def _living_objects_frozen() -> Iterator[None]:
-    """PyKEEN collects garbage after each epoch; not searching what is alive now saves 0.4 s of each."""
-    ours = gc.get_freeze_count() == 0
-    if ours:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        if ours:
-            gc.unfreeze()
-
-
-class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
-    """Reports progress and stops early; PyKEEN's own stopper would write and read pickles."""
-
-    def __init__(
-        self,
-        frame: Embedding,
-        triples: NDArray[np.int32],
-        validation: NDArray[np.int32] | None,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        super().__init__()
-        self.frame, self.progress = frame, progress
-        self.validation = None if validation is None else validation[frame.knows(validation)]
-        self.known = triples if validation is None else np.concatenate([triples, validation])
-        self.best: dict[str, torch.Tensor] | None = None
-        self.best_mrr, self.waited = -math.inf, 0
-
-    def post_epoch(self, epoch: int, epoch_loss: float, **kwargs: Any) -> None:
-        config = self.frame.config
-        if self.progress is not None:
-            self.progress(epoch, config.epochs)
-        if self.validation is None or not len(self.validation) or epoch % config.validate_every:
-            return
-        current = filled(self.frame, self.model, ())
-        mrr = evaluate(current, self.validation, self.known, device=str(self.model.device)).mrr
-        if mrr > self.best_mrr:
-            self.best_mrr, self.waited = mrr, 0
-            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-            return
-        self.waited += 1
-        self.training_loop._should_stop = self.waited >= config.patience
-
-
-def make_model(config: EmbeddingConfig, num_entities: int, num_relations: int) -> Model:
-    """The PyKEEN model of a configuration, freshly initialised."""
+    Args:
+        initial: vectors of entities and relations to start from, in the layout of `Embedding`; None for the relations
+            leaves them to PyKEEN. Only TransE and RotatE.
+    """
     info = KGInfo(num_entities=num_entities, num_relations=num_relations, create_inverse_triples=False)
     cls = _lookup(model_resolver, config.model, "model")
     options: dict[str, Any] = {
         "loss": _lookup(loss_resolver, config.loss, "loss")(**_loss_options(config)),
         "random_seed": config.seed,
         **_vector_options(config, cls),
+        **_initial_options(config, (num_entities, num_relations), initial),
         **config.model_options,
     }
     try:
@@ -174,6 +75,37 @@ def _vector_options(config: EmbeddingConfig, cls: type) -> dict[str, Any]:
         "entity_initializer": _Uniform(**start),
         "relation_initializer": _Uniform(**start),
     }
+
+
+def _initial_options(
+    config: EmbeddingConfig, rows: tuple[int, int], initial: tuple[Floats, Floats | None] | None
+) -> dict[str, Any]:
+    if initial is None:
+        return {}
+    if config.model not in ("TransE", "RotatE"):
+        raise NotSupportedError(f"Expected TransE or RotatE where vectors to start from are given (got {config.model})")
+    numbers = 2 * config.dim if config.model == "RotatE" else config.dim
+    found = {}
+    for kind, count, vectors in zip(("entity", "relation"), rows, initial, strict=True):
+        if vectors is None:
+            continue
+        if vectors.shape != (count, numbers):
+            raise InputError(f"Expected {kind} vectors of shape {(count, numbers)} to start from (got {vectors.shape})")
+        found[f"{kind}_initializer"] = _Given(torch.from_numpy(np.array(vectors, dtype=np.float32)))
+    return found
+
+
+class _Given:
+    """An initialiser that sets a tensor to given rows: real numbers, or all real parts and then all imaginary ones."""
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self.rows = rows
+
+    def __call__(self, tensor: torch.Tensor) -> torch.Tensor:
+        rows = self.rows.to(tensor.device)
+        if tensor.shape != rows.shape:  # PyKEEN keeps complex components as pairs
+            rows = torch.stack(rows.chunk(2, dim=1), dim=-1)
+        return tensor.copy_(rows.reshape(tensor.shape))
 
 
 class _Uniform:

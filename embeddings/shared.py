@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from pykeen.losses import NSSALoss
 from pykeen.sampling import NegativeSampler
 from pykeen.training import SLCWATrainingLoop
 from pykeen.triples import CoreTriplesFactory
+from pykeen.triples.weights import LossWeighter
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from embeddings.completions import Completions
+from embeddings.negatives import DenseNegatives
+from embeddings.self_adversarial import LEAST, adversarial_loss
 
-__all__ = ["SharedNegativeLoop", "SharedNegatives"]
+__all__ = ["SharedNegativeLoop", "SharedNegatives", "Subsampling"]
 
 _FAR = -1e4  # a score no loss has a gradient at; -inf would make NaN in some
 
@@ -31,67 +36,145 @@ class SharedNegatives(NegativeSampler):  # type: ignore[misc]  # PyKEEN is untyp
 
     def corrupt_batch(self, positive_batch: Int[Tensor, "batch 3"]) -> Int[Tensor, " negative"]:
         """Ids of the entities that replace head and tail of every triple of the batch."""
-        return torch.randperm(self.num_entities)[: self.num_negs_per_pos]
+        wanted, there = self.num_negs_per_pos, self.num_entities
+        if wanted * 20 > there:
+            return torch.randperm(there)[:wanted]
+        some: Tensor = torch.unique(torch.randint(there, (wanted,)))
+        return some  # few come twice, and a permutation takes longer
+
+
+class Subsampling(LossWeighter):  # type: ignore[misc]  # PyKEEN is untyped here
+    """Weighs a triple by the inverse root of how often its (head, relation) and (relation, tail) occur, mean 1.
+
+    Source: the code of RotatE (Sun et al., arXiv:1902.10197), after word2vec.
+    """
+
+    def __init__(self, facts: Int[Tensor, "triple 3"]) -> None:
+        super().__init__()
+        self._sides = [Completions(facts.numpy(), tails=tails) for tails in (True, False)]
+        self._mean = 1.0
+        self._mean = float(self.weight_triples(facts).mean())
+
+    def __call__(self, h: Tensor | None, r: Tensor | None, t: Tensor | None) -> Float[Tensor, " triple"]:
+        """Weights of triples; shape (triple,)."""
+        if h is None or r is None or t is None:
+            raise ValueError("Expected whole triples (their weight depends on all three terms)")
+        rows = torch.stack([h, r, t], dim=-1).numpy()
+        counts = sum(side.counts(side.key(rows)) for side in self._sides)
+        return torch.from_numpy((1 / np.sqrt(counts) / self._mean).astype(np.float32))
 
 
 class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is untyped here
     """PyKEEN's loop for TransE (L2) and RotatE, negatives shared by the batch and used on both sides.
 
     A negative that makes a known triple is left out of that row: on small or dense graphs there are many.
+
+    Args:
+        knowledge: what is known of negatives, None where nothing is.
+        mixed_precision: whether products run in bfloat16.
     """
 
-    def __init__(self, *, triples_factory: CoreTriplesFactory, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        triples_factory: CoreTriplesFactory,
+        knowledge: DenseNegatives | None = None,
+        mixed_precision: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(triples_factory=triples_factory, **kwargs)
+        self.model.entity_representations[0]._embeddings.sparse = True  # its gradient: rows of the batch alone
         facts = triples_factory.mapped_triples.numpy()
         self._known = [Completions(facts, tails=tails) for tails in (True, False)]
+        self._knowledge, self._mixed = knowledge, mixed_precision
 
     def _process_batch(
         self, batch: Any, start: int, stop: int, label_smoothing: float = 0.0, slice_size: int | None = None
     ) -> Float[Tensor, ""]:
-        positives = batch["positives"][start:stop].to(self.device)
-        negatives = batch["negatives"].to(self.device)
-        head, relation, tail = positives.T
-        size = len(positives)
-        # one look-up for all, so that the backward pass makes one dense gradient
-        vectors = self.model.entity_representations[0](torch.cat([head, tail, negatives]))
-        moves = self.model.relation_representations[0](relation)
-        if vectors.is_complex():
-            queries = torch.cat([vectors[:size] * moves, vectors[size : 2 * size] * moves.conj()])
-            vectors, queries = (torch.view_as_real(x).flatten(1) for x in (vectors, queries))
-        else:
-            queries = torch.cat([vectors[:size] + moves, vectors[size : 2 * size] - moves])
-        positive = -_root((queries[:size] - vectors[size : 2 * size]).square().sum(dim=1))
-        negative = -_distances(queries, vectors[2 * size :])
-        known = self._known_mask(batch["positives"][start:stop], batch["negatives"]).to(self.device)
-        loss = self.loss.process_slcwa_scores(
-            positive_scores=positive.repeat(2).unsqueeze(1), negative_scores=negative.masked_fill(known, _FAR)
-        )
+        positives, negatives = batch["positives"][start:stop], batch["negatives"]
+        weights = batch.get("pos_weights")
+        weights = torch.ones(len(positives)) if weights is None else weights[start:stop]
+        weights = weights.to(self.device).repeat(2) / (2 * len(positives))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            queries, targets, vectors = self._vectors(positives.to(self.device), negatives.to(self.device))
+            log_odds = self._log_odds(positives, negatives)
+            if isinstance(self.loss, NSSALoss):
+                loss = self._adversarial(queries, targets, vectors, weights, log_odds)
+            else:
+                loss = self._any(queries, targets, vectors, log_odds)
+        if self._knowledge is not None and self._knowledge.hard is not None:
+            loss = loss + self._knowledge.hard_weight * self._contradicted(self._knowledge.hard)
         total: Tensor = loss + self.model.collect_regularization_term()
         return total
 
-    def _known_mask(
+    def _vectors(
         self, positives: Int[Tensor, "batch 3"], negatives: Int[Tensor, " negative"]
-    ) -> Bool[Tensor, "query negative"]:
-        """Which negatives complete which row to a known triple: tails of all rows, then heads of all rows."""
+    ) -> tuple[Float[Tensor, "query dim"], Float[Tensor, "query dim"], Float[Tensor, "negative dim"]]:
+        """Heads moved by their relation, then tails moved back; what they should be near; and the negatives."""
+        size = len(positives)
+        head, relation, tail = positives.T
+        # one look-up for all, so that the backward pass makes one gradient
+        vectors = self.model.entity_representations[0](torch.cat([head, tail, negatives]))
+        moves = self.model.relation_representations[0](relation)
+        if vectors.is_complex():
+            moved = torch.cat([vectors[:size] * moves, vectors[size : 2 * size] * moves.conj()])
+            vectors, queries = (torch.view_as_real(x).flatten(1) for x in (vectors, moved))
+        else:
+            queries = torch.cat([vectors[:size] + moves, vectors[size : 2 * size] - moves])
+        targets = torch.cat([vectors[size : 2 * size], vectors[:size]])
+        return queries, targets, vectors[2 * size :]
+
+    def _adversarial(
+        self, queries: Tensor, targets: Tensor, vectors: Tensor, weights: Tensor, log_odds: Tensor
+    ) -> Float[Tensor, ""]:
+        """The NSSA loss of PyKEEN: half of it on positives, half on negatives."""
+        loss = self.loss
+        near = _root((queries - targets).square().sum(dim=1))
+        positive = -(weights * logsigmoid(loss.margin - near)).sum()
+        negative = adversarial_loss(
+            queries,
+            vectors,
+            weights=weights,
+            log_odds=log_odds,
+            margin=loss.margin,
+            temperature=loss.inverse_softmax_temperature,
+        )
+        total: Tensor = loss.factor * (positive + negative)
+        return total
+
+    def _any(self, queries: Tensor, targets: Tensor, vectors: Tensor, log_odds: Tensor) -> Float[Tensor, ""]:
+        """Any other loss of PyKEEN, by its own code."""
+        squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
+        negative = -_root(torch.addmm(squares, queries, vectors.T, alpha=-2))
+        positive = -_root((queries - targets).square().sum(dim=1))
+        found: Tensor = self.loss.process_slcwa_scores(
+            positive_scores=positive.unsqueeze(1), negative_scores=negative.masked_fill(log_odds.isneginf(), _FAR)
+        )
+        return found
+
+    def _contradicted(self, hard: Int[Tensor, "hard 3"]) -> Float[Tensor, ""]:
+        """The loss of some triples that the rules contradict, as negatives."""
+        some = hard[torch.randint(len(hard), (min(len(hard), 256),))].to(self.device)
+        queries, targets, _ = self._vectors(some, some[:0, 0])
+        distances = _root((queries[: len(some)] - targets[: len(some)]).square().sum(dim=1))
+        margin = getattr(self.loss, "margin", 1.0)
+        return -logsigmoid(distances - margin).mean()
+
+    def _log_odds(
+        self, positives: Int[Tensor, "batch 3"], negatives: Int[Tensor, " negative"]
+    ) -> Float[Tensor, "query negative"]:
+        """-inf where a negative completes a row to a known triple, tails of all rows, then heads of all rows."""
+        odds = np.zeros((2 * len(positives), len(negatives)), dtype=np.float32)
+        if self._knowledge is not None:
+            self._knowledge.weigh(odds, positives.numpy(), negatives.numpy())
         column = np.full(self.model.num_entities, -1)
         column[negatives.numpy()] = np.arange(len(negatives))
-        masks = []
-        for side in self._known:
-            keys, row_of = np.unique(side.key(positives.numpy()), return_inverse=True)  # hubs come many times
-            at_key, entity = side.of_keys(keys)
-            at_column = column[entity]
-            mask = np.zeros((len(keys), len(negatives)), dtype=bool)
-            mask[at_key[at_column >= 0], at_column[at_column >= 0]] = True
-            masks.append(mask[row_of])
-        return torch.from_numpy(np.concatenate(masks))
-
-
-def _distances(
-    queries: Float[Tensor, "query dim"], vectors: Float[Tensor, "entity dim"]
-) -> Float[Tensor, "query entity"]:
-    squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
-    return _root(torch.addmm(squares, queries, vectors.T, alpha=-2))
+        for first, side in zip((0, len(positives)), self._known, strict=True):
+            row, entity = side.of(positives.numpy())
+            at = column[entity]
+            odds[first + row[at >= 0], at[at >= 0]] = -np.inf
+        return torch.from_numpy(odds).to(self.device)
 
 
 def _root(squares: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    return squares.clamp_min(1e-9).sqrt()  # the root has no slope at 0, and rounding may go below
+    return squares.clamp_min(LEAST).sqrt()

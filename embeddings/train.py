@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ from numpy.typing import NDArray
 
 from embeddings.config import EmbeddingConfig
 from embeddings.device import resolve_device
-from embeddings.embedding import Embedding
+from embeddings.embedding import Embedding, Floats
+from embeddings.negatives import NegativeKnowledge
 from embeddings.quiet import quiet, seeded
 from kg.errors import ConfigError, InputError
 
@@ -30,6 +33,11 @@ def train_embedding(
     validation: NDArray[np.integer] | None = None,
     fingerprint: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    initial: tuple[Floats, Floats | None] | None = None,
+    negatives: NegativeKnowledge | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 60.0,
+    trackers: Mapping[str, str | Path] | None = None,
 ) -> Embedding:
     """Train an embedding of the entities and relations of these triples.
 
@@ -41,10 +49,18 @@ def train_embedding(
             the epoch with the best filtered MRR on them wins. Those with terms not in `triples` are passed over.
         fingerprint: what `load_embedding` will ask for; None takes `triples_fingerprint(triples)`.
         progress: called after each epoch with epochs done and the most that will run.
+        initial: vectors of entities and relations to start from, in the order of their term ids and the layout of
+            `Embedding`; None for the relations leaves these to PyKEEN. Only TransE and RotatE.
+        negatives: what graph and rules say of negatives; how much it counts is in the configuration.
+        checkpoint: a folder for the state of the training after an epoch. Where it holds one, the training goes on from
+            there, on a CPU to the same vectors as if it had never stopped. It stays: remove it when you have saved.
+        checkpoint_seconds: between two checkpoints at least.
+        trackers: `csv`, `tensorboard` or `wandb` (offline), and where each writes (see `embeddings.tracking`).
 
     Raises:
+        StoreError: the checkpoint is of another training, or was altered.
         InputError: no triples, a wrong shape, or an id outside 0 … num_terms - 1.
-        ConfigError: PyKEEN has no such model, loss or option, or the device is not there.
+        ConfigError: PyKEEN has no such model, loss or option, or the device or a tracker is not there.
         NotSupportedError: a PyKEEN model that needs more than integer triples.
     """
     config = config or EmbeddingConfig()
@@ -71,10 +87,24 @@ def train_embedding(
     )
     began = time.perf_counter()
     with quiet(), seeded(config.seed):
-        from embeddings.network import fit
+        from embeddings.checkpoint import Checkpoint
+        from embeddings.fit import Fitting, fit
+        from embeddings.tracking import open_trackers
 
         seen = None if validation is None or not config.patience else _checked(validation, num_terms)
-        result = fit(frame, rows, validation=seen, device=resolve_device(config.device), progress=progress)
+        saving = None
+        if checkpoint is not None:
+            saving = Checkpoint(Path(checkpoint), _key(frame, seen), checkpoint_seconds)
+        given = Fitting(
+            validation=seen,
+            device=resolve_device(config.device),
+            progress=progress,
+            initial=initial,
+            negatives=negatives,
+            checkpoint=saving,
+            tracker=open_trackers(trackers or {}),
+        )
+        result = fit(frame, rows, given)
     _LOG.info("trained %d epochs in %.1f s", len(result.losses), time.perf_counter() - began)
     return result
 
@@ -91,6 +121,13 @@ def triples_fingerprint(triples: NDArray[np.integer], key: Callable[[int], str] 
             name = key(int(term)).encode("utf-8", "surrogatepass")
             digest.update(len(name).to_bytes(4, "little") + name)
     return digest.hexdigest()
+
+
+def _key(frame: Embedding, validation: NDArray[np.int32] | None) -> str:
+    """What decides a training, as one digest."""
+    held_out = "" if validation is None else triples_fingerprint(validation)
+    parts = json.dumps([frame.config.to_dict(), frame.fingerprint, held_out], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _checked(triples: Any, num_terms: int) -> NDArray[np.int32]:

@@ -177,8 +177,8 @@ def test_training_stops_early_with_the_vectors_of_the_best_validation(monkeypatc
         return evaluate(*arguments, **options)
 
     with quiet():
-        from embeddings import network
-    monkeypatch.setattr(network, "evaluate", recorded)
+        import embeddings.fit as fitting
+    monkeypatch.setattr(fitting, "evaluate", recorded)
     embedding = train_embedding(train, NUM_TERMS, config, validation=held_out)
     epochs = len(embedding.losses)
     assert epochs < 200

@@ -42,6 +42,25 @@ class RankMetrics:
     unseen: int = 0
     """Test triples left out because a term of them was not trained; the figures say nothing about these."""
 
+    @classmethod
+    def of(cls, ranks: NDArray[np.float64], unseen: int = 0) -> RankMetrics:
+        """The figures of ranks, shape (num_triples, 2)."""
+        both = ranks.ravel()
+        return cls(
+            mrr=float((1 / both).mean()),
+            hits_at_1=float((both <= 1).mean()),
+            hits_at_3=float((both <= 3).mean()),
+            hits_at_10=float((both <= 10).mean()),
+            count=len(ranks),
+            unseen=unseen,
+        )
+
+    @property
+    def mrr_of_all(self) -> float:
+        """MRR where triples with a term that was not trained count as never found: a lower bound on what protocols
+        give that rank such terms by their untrained vectors."""
+        return self.mrr * self.count / (self.count + self.unseen)
+
     def __str__(self) -> str:
         apart = f", {self.unseen} more with terms not seen in training" if self.unseen else ""
         return (
@@ -72,15 +91,7 @@ def evaluate(
     seen = embedding.knows(test)
     if not seen.any():
         raise InputError(f"Expected a test triple whose terms were all trained (got {len(test)}, none such)")
-    both = ranks(embedding, test[seen], known, device=device).ravel()
-    return RankMetrics(
-        mrr=float((1 / both).mean()),
-        hits_at_1=float((both <= 1).mean()),
-        hits_at_3=float((both <= 3).mean()),
-        hits_at_10=float((both <= 10).mean()),
-        count=int(seen.sum()),
-        unseen=int((~seen).sum()),
-    )
+    return RankMetrics.of(ranks(embedding, test[seen], known, device=device), int((~seen).sum()))
 
 
 def ranks(

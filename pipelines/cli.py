@@ -237,9 +237,31 @@ def audit(
 
 @app.command()
 def embed(
-    folder: Folder, run: RunFolder = None, seed: Seed = 0, as_json: AsJson = False, seconds: Seconds = None
+    folder: Annotated[Path | None, typer.Argument(help="A domain folder; none with --benchmark.")] = None,
+    run: RunFolder = None,
+    seed: Seed = 0,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option("--benchmark", help="A folder of train, valid (and test) triples by name or number, instead."),
+    ] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="The benchmark's test triples, a file.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--config", help="TOML with a table [embedding], as in data/configs.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, from --seed on.", min=1)] = 3,
+    device: Annotated[str | None, typer.Option("--device", help="A torch device; default: CUDA if there.")] = None,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
 ) -> None:
-    """Train, measure and calibrate the embedding of a domain; kept in the run folder."""
+    """Train, measure and calibrate the embedding of a domain; or train and measure on a benchmark, several seeds."""
+    if (folder is None) == (benchmark is None):
+        raise typer.BadParameter("Expected either a domain folder or --benchmark", param_hint="FOLDER")
+    if folder is None:
+        assert benchmark is not None, "one of them is there"
+        _embed_benchmark(benchmark, test, settings, range(seed, seed + seeds), run, device, as_json)
+        return
+    if test is not None or settings is not None or device is not None:
+        raise typer.BadParameter("Expected --benchmark with it; a domain has its settings in domain.toml")
     from pipelines import build
     from pipelines.run import Run
 
@@ -251,6 +273,32 @@ def embed(
     target.save()
     _show_metrics(target.metric("embedding"), as_json)
     raise typer.Exit(_finished(closure))
+
+
+def _embed_benchmark(
+    folder: Path,
+    test: Path | None,
+    settings: Path | None,
+    seeds: Sequence[int],
+    run: Path | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    import dataclasses
+
+    from embeddings import EmbeddingConfig
+    from pipelines.benchmark import load_config, run_benchmark
+    from pipelines.describe import benchmark_lines, inert
+
+    config = EmbeddingConfig() if settings is None else load_config(settings)
+    if device is not None:
+        config = dataclasses.replace(config, device=device)
+    with _progress() as progress:
+        report = run_benchmark(folder, config, seeds=seeds, test=test, out=run, tick=progress)
+    if as_json:
+        _print_json(report)
+    else:
+        typer.echo(inert("\n".join(benchmark_lines(report))))
 
 
 @app.command()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.symbolic import Closure, Violation
     from kg.domain import Domain
 
-__all__ = ["describe_closure", "describe_rules", "describe_violation", "inert", "metric_lines"]
+__all__ = ["benchmark_lines", "describe_closure", "describe_rules", "describe_violation", "inert", "metric_lines"]
 
 
 def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
@@ -59,6 +59,27 @@ def metric_lines(metrics: Any, indent: str = "") -> Iterator[str]:
         else:
             shown = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else value
             yield f"{indent}{name}: {shown}"
+
+
+def benchmark_lines(report: dict[str, Any]) -> Iterator[str]:
+    """What `run_benchmark` found: each part with mean and standard deviation over the seeds, and its categories."""
+
+    def spread(values: dict[str, float]) -> str:
+        return f"{values['mean']:.4f} ± {values['sd']:.4f}"
+
+    runs, config = report["runs"], report["config"]
+    yield f"{report['benchmark']}: {config['model']}, dim {config['dim']}, {report['train']:,} training triples"
+    yield f"seeds {', '.join(str(run['seed']) for run in runs)}: {report['cpu']['mean']:.0f} CPU s each"
+    for name, part in report["parts"].items():
+        apart = f", {part['unseen']} of them with untrained terms" if part["unseen"] else ""
+        yield f"{name} ({part['triples']:,} triples{apart})"
+        yield f"  MRR {spread(part['mrr'])}; untrained terms never found: {spread(part['mrr_of_all'])}"
+        yield "  " + ", ".join(f"H@{k} {spread(part[f'hits_at_{k}'])}" for k in (1, 3, 10))
+        first = runs[0][name]["by_category"]
+        told = ", ".join(
+            f"{category} {figures['mrr']:.3f} ({figures['count']:,})" for category, figures in first.items()
+        )
+        yield f"  MRR by category, first seed: {told}"
 
 
 def inert(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
 from hypothesis import strategies as st
@@ -46,7 +46,7 @@ RULES = parse_rules(
 @st.composite
 def schemas(draw: st.DrawFn) -> list[Triple]:
     """Some triples between entities, types, and axioms."""
-    pick = lambda values: st.sampled_from(values)  # noqa: E731  # a name for what is drawn below
+    pick: Callable[[Sequence[URIRef]], st.SearchStrategy[URIRef]] = st.sampled_from
     pairs = (
         st.tuples(pick(ENTITIES), pick(PROPERTIES), pick(ENTITIES)),
         st.tuples(pick(ENTITIES), st.just(RDF.type), pick(CLASSES)),
@@ -71,10 +71,10 @@ def schemas(draw: st.DrawFn) -> list[Triple]:
     return [*triples, *(Triple(e, RDFS.seeAlso, e) for e in ENTITIES)]  # so that the entities are known
 
 
-def disjoint_classes(classes: list[URIRef]) -> list[Triple]:
+def disjoint_classes(classes: Sequence[URIRef]) -> list[Triple]:
     """An `owl:AllDisjointClasses` of some classes."""
     graph, axiom, start = Graph(), BNode("disjoint"), BNode("list")
-    Collection(graph, start, list(classes))  # type: ignore[arg-type]  # rdflib asks for a list of Node
+    Collection(graph, start, list(classes))
     graph.add((axiom, RDF.type, OWL.AllDisjointClasses))
     graph.add((axiom, OWL.members, start))
     return sorted(Triple(*parts) for parts in graph)
@@ -109,7 +109,7 @@ def clashes(triples: Iterable[Triple], *, unique_names: bool) -> set[object]:
 def fits_types(triples: Iterable[Triple], candidate: Triple) -> bool:
     """Whether both ends of a candidate are untyped, or in every domain and range that its restatements ask for."""
     known = naive_closure(triples, RULES)
-    types = {x: {o for s, p, o in known if p == RDF.type and s == x} for x in ENTITIES}
+    types: dict[Node, set[Node]] = {x: {o for s, p, o in known if p == RDF.type and s == x} for x in ENTITIES}
     schema = [t for t in known if t.predicate not in PROPERTIES and t.predicate != RDF.type]
     schema += [t for t in known if t.predicate == RDF.type and t.object in CHARACTERS]
     for s, p, o in naive_closure([*schema, candidate], [rule for rule in RULES if rule.head[0].predicate != RDF.type]):

@@ -41,15 +41,17 @@ def world(seed: int, schema: bool = True) -> tuple[Closure, NDArray[np.int64], N
     axioms = [Triple(*each) for each in SCHEMA] if schema else []
     closure = materialise(KnowledgeGraph.from_triples([*known, *types, *axioms]), entailment="none")
     encode = closure.graph.encode
-    return closure, *(np.array([encode(t) for t in part if encode(t) is not None]) for part in (known, held))
+    first, second = (np.array([encode(t) for t in part if encode(t) is not None]) for part in (known, held))
+    return closure, first, second
 
 
 def embedding_of(closure: Closure, model: str = "TransE") -> Embedding:
     random = np.random.default_rng(7)
     entities, relations = closure.graph.entity_ids, closure.graph.relation_ids
     sizes = (len(entities), 8), (len(relations), 8)
-    vectors = [random.normal(size=size).astype(np.float32) for size in sizes]
-    return Embedding(EmbeddingConfig(model=model, dim=8 if model == "TransE" else 4), entities, relations, *vectors, "")
+    first, second = (random.normal(size=size).astype(np.float32) for size in sizes)
+    config = EmbeddingConfig(model=model, dim=8 if model == "TransE" else 4)
+    return Embedding(config, entities, relations, first, second, "")
 
 
 @pytest.mark.parametrize("model", ["TransE", "RotatE"])
@@ -92,7 +94,8 @@ def test_figures_equal_a_plain_computation(seed: int) -> None:
     assert report.after.mrr == pytest.approx(np.mean([1 / rank for rank in found]))
     assert report.after.mean_rank == pytest.approx(np.mean(found))
     assert report.rejected_true == len(lost) > 0
-    assert (report.after.sem_at_k, report.after.queries) == (pytest.approx(np.mean(shares)), len(shares))
+    assert report.after.sem_at_k == pytest.approx(np.mean(shares))
+    assert report.after.queries == len(shares)
     assert report.before.sem_at_k < report.after.sem_at_k
     assert report.untyped == 3 / 12
 
@@ -136,8 +139,8 @@ def test_on_yago_the_filter_makes_every_prediction_fit_and_rejects_no_true_tripl
     closure = materialise(benchmark.graph, entailment="none")  # its types are closed under subclasses
     random = np.random.default_rng(0)
     entities, relations = np.unique(benchmark.train[:, [0, 2]]), np.unique(benchmark.train[:, 1])
-    vectors = [random.normal(size=(len(ids), 8)).astype(np.float32) for ids in (entities, relations)]
-    embedding = Embedding(EmbeddingConfig(model="TransE", dim=8), entities, relations, *vectors, "")
+    first, second = (random.normal(size=(len(ids), 8)).astype(np.float32) for ids in (entities, relations))
+    embedding = Embedding(EmbeddingConfig(model="TransE", dim=8), entities, relations, first, second, "")
     schema = SchemaFilter(closure, strictness=Strictness.TYPED)
     report = evaluate_filter(embedding, schema, benchmark.valid[:100], benchmark.known)
     assert (report.after.sem_at_k, report.after.queries, report.rejected_true) == (1.0, 200, 0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from rdflib import OWL, RDF, RDFS, URIRef
+from rdflib import OWL, RDF, RDFS
+from rdflib.term import Node
 
 from engine.prediction import Kind, SchemaFilter, Strictness
 from engine.prediction.checked import contradicted, refutation
@@ -25,7 +27,7 @@ C, D, E, F = CLASSES
 p, q, r = PROPERTIES
 
 
-def closed(*triples: tuple[URIRef, URIRef, URIRef], entailment: str = "owl2rl") -> Closure:
+def closed(*triples: Sequence[Node], entailment: str = "owl2rl") -> Closure:
     return materialise(KnowledgeGraph.from_triples([Triple(*t) for t in triples]), entailment=entailment)
 
 
@@ -88,7 +90,7 @@ def test_codes_of_many_candidates_are_those_of_each(triples: list[Triple]) -> No
                 assert ((codes.ravel() == 0) == schema.accepts(np.array(rows))).all()
 
 
-CASES = {
+CASES: dict[Kind, tuple[list[Sequence[Node]], Sequence[Node]]] = {
     Kind.DISJOINT_DOMAIN: ([(p, RDFS.domain, C), (C, OWL.disjointWith, D), (a, RDF.type, D)], (a, p, b)),
     Kind.DISJOINT_RANGE: (
         [(p, RDFS.range, C), (C, RDFS.subClassOf, E), *disjoint_classes([D, E]), (b, RDF.type, D)],
@@ -154,6 +156,16 @@ def test_an_untyped_entity_is_accepted_and_a_class_is_not() -> None:
     schema = SchemaFilter(closure, strictness=Strictness.TYPED)
     names = {x: schema.why(ids_of(closure, Triple(c, p, x))) is None for x in (a, b, c, D)}
     assert names == {a: False, b: True, c: True, D: False}
+
+
+def test_words_tell_what_excludes_what_where_the_axiom_is_a_list() -> None:
+    closure = closed((p, RDFS.range, C), *disjoint_classes([C, D]), (a, RDF.type, D), (b, q, c))
+    found = SchemaFilter(closure).why(ids_of(closure, Triple(b, p, a)))
+    words = "nothing is both a c and a d; whatever something “p” is a c; a is a d"
+    assert str(found) == f"in a class that excludes the range: {words}"
+    exclusive = closed(*CASES[Kind.DISJOINT_PROPERTY][0])
+    found = SchemaFilter(exclusive).why(ids_of(exclusive, Triple(a, p, b)))
+    assert str(found).startswith("linked by a property that excludes this one: “p” and “q” exclude each other; ")
 
 
 def test_words_tell_the_axiom() -> None:

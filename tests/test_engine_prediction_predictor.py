@@ -66,8 +66,8 @@ def test_no_score_changes_what_is_accepted(seed: int, model: str, strictness: St
     made = Predictor(closure(), embedding_of(closure(), model=model, seed=seed), strictness=strictness)
     base = Predictor(closure(), embedding_of(closure(), seed=10_006), strictness=strictness)
     for relation in (p, q, r):
-        for options in ({"head": a}, {"tail": b}, {"head": c}):
-            first, second = (each.rank(relation=relation, k=100, rejected=True, **options) for each in (base, made))
+        for head, tail in ((a, None), (None, b), (c, None)):
+            first, second = (each.rank(head, relation, tail, k=100, rejected=True) for each in (base, made))
             assert {x.triple for x in first} == {x.triple for x in second}
             assert {x.triple: x.rejection and x.rejection.kind for x in first.rejected} == {
                 x.triple: x.rejection and x.rejection.kind for x in second.rejected
@@ -77,17 +77,17 @@ def test_no_score_changes_what_is_accepted(seed: int, model: str, strictness: St
 
 def test_every_entity_is_accepted_rejected_or_known_and_the_checker_agrees() -> None:
     made = predictor()
-    for relation, options in ((p, {"head": a}), (p, {"head": d}), (q, {"tail": d}), (r, {"tail": c})):
-        ranking = made.rank(relation=relation, k=100, rejected=True, **options)
+    for head, relation, tail in ((a, p, None), (d, p, None), (None, q, d), (None, r, c)):
+        ranking = made.rank(head, relation, tail, k=100, rejected=True)
         accepted, out = {x.triple for x in ranking}, {x.triple for x in ranking.rejected}
         assert len(accepted | out) == len(accepted) + len(out)
         judged = {j.claim: j.status for j in check(closure(), [*accepted, *out])}
         assert {t for t, status in judged.items() if status is Status.CONTRADICTED} == out
         assert ranking.num_rejected == len(out)
-        side = "object" if "head" in options else "subject"
-        known = set(closure().graph.triples(options.get("head"), relation, options.get("tail")))
+        side = "object" if tail is None else "subject"
+        known = set(closure().graph.triples(head, relation, tail))
         assert {getattr(t, side) for t in accepted | out | known} == set(ENTITIES)
-        with_known = made.rank(relation=relation, k=100, known=True, **options)
+        with_known = made.rank(head, relation, tail, k=100, known=True)
         assert {x.triple for x in with_known} == accepted | known
         assert {x.triple for x in with_known if x.known} == known
 
@@ -168,6 +168,21 @@ def test_missing_triples_are_the_best_of_all_accepted(
     assert [x.triple for x in made.missing_triples(1000, relation=[p])] == only
 
 
+def test_no_class_is_proposed_where_none_is_known() -> None:
+    entities = np.sort([closure().graph.id(x) for x in (*ENTITIES, C, D)]).astype(np.int32)
+    random = np.random.default_rng(0)
+    relations = np.sort([closure().graph.id(x) for x in (q, RDF.type)]).astype(np.int32)
+    first, second = (random.normal(size=(len(ids), 4)).astype(np.float32) for ids in (entities, relations))
+    config = EmbeddingConfig(model="TransE", dim=4)
+    made = Predictor(closure(), Embedding(config, entities, relations, first, second, ""))
+    found = [x.triple for x in made.missing_triples(1000)]
+    assert {t.object for t in found if t.predicate == q} == {a, b, c, d}
+    assert {t.object for t in found if t.predicate == RDF.type} == {C, D}
+    assert {t.subject for t in found} <= set(ENTITIES)
+    assert not {(a, D), (b, C), (c, C)} & {(t.subject, t.object) for t in found}  # the classes are disjoint
+    assert C in {x.triple.object for x in made.rank(c, q, k=100)}
+
+
 def test_missing_triples_look_on_where_the_checker_takes_the_best() -> None:
     asked: list[int] = []
 
@@ -197,13 +212,13 @@ def test_scores_of_all_are_those_of_each(model: str) -> None:
 
 def test_questions_that_make_no_sense_are_refused() -> None:
     made = predictor()
-    for options in ({"head": a}, {"relation": p}, {"head": a, "relation": p, "tail": b}, {}):
+    for head, relation, tail in ((a, None, None), (None, p, None), (a, p, b), (None, None, None)):
         with pytest.raises(InputError, match="relation with either"):
-            made.rank(**options)
+            made.rank(head, relation, tail)
     with pytest.raises(InputError, match="at least 1"):
         made.rank(a, p, k=0)
     with pytest.raises(InputError, match="got 2 terms"):
-        made.score([(a, p)])  # type: ignore[list-item]  # what is refused
+        made.score([(a, p)])
     with pytest.raises(UnknownTermError):
         made.rank(f"<{EX}nobody>", p)
     with pytest.raises(UnknownTermError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from rdflib import BNode
 
 from engine.prediction.rejection import Kind, Rejection
 from engine.symbolic import Budget, Closure, Judgement, Proof, Status, check, check_ids
@@ -34,6 +35,7 @@ def refutation(closure: Closure, triple: tuple[int, int, int], *, budget: Budget
     assert proof is not None
     leaves = [leaf for leaf in proof.leaves() if leaf != judged.claim]
     axioms = [leaf for leaf in leaves if closure.is_schema(leaf)]
+    axioms.sort(key=lambda leaf: any(isinstance(term, BNode) for term in leaf))  # one that says all, where there is one
     axiom = axioms[0] if axioms else None
     return Rejection(
         judged.claim,

@@ -23,8 +23,9 @@ _SAY_NOTHING = (OWL.Thing, RDFS.Resource, OWL.NamedIndividual)
 
 
 class Rival(NamedTuple):
-    """A class that excludes another one, and the axiom that says so, as ids."""
+    """A class that another one excludes, and the axiom that says so, as ids."""
 
+    cls: int
     other: int
     axiom: tuple[int, int, int]
 
@@ -55,13 +56,18 @@ class Memberships:
         return self._classes[self._order[low:high]]
 
     @cached_property
+    def classes(self) -> Bitmap:
+        """Terms that something is a member or a subclass of, and subclasses."""
+        found = np.zeros(self.size, dtype=bool)
+        for ids in (self._classes, *pairs_of(self.graph, RDFS.subClassOf)):
+            found[ids] = True
+        return found
+
+    @cached_property
     def typed(self) -> Bitmap:
         """Terms that have a type that says something; classes count as typed, as they are not what they hold."""
-        found = np.zeros(self.size, dtype=bool)
+        found = self.classes.copy()
         found[self._terms[~np.isin(self._classes, list(self._empty_types))]] = True
-        found[self._classes] = True
-        for ids in pairs_of(self.graph, RDFS.subClassOf):
-            found[ids] = True
         return found
 
     def below(self, cls: int) -> set[int]:
@@ -143,11 +149,11 @@ class Memberships:
             p = self.graph.dictionary.find(predicate)
             for one, other in _each(self.graph, predicate):
                 assert p is not None
-                found.setdefault(one, []).append(Rival(other, (one, p, other)))
-                found.setdefault(other, []).append(Rival(one, (one, p, other)))
+                found.setdefault(one, []).append(Rival(one, other, (one, p, other)))
+                found.setdefault(other, []).append(Rival(other, one, (one, p, other)))
         for axiom, members in _groups(self.graph, OWL.AllDisjointClasses, (OWL.members,)):
             for one, other in permutations(members, 2):
-                found.setdefault(one, []).append(Rival(other, axiom))
+                found.setdefault(one, []).append(Rival(one, other, axiom))
         return found
 
     @cached_property

@@ -58,13 +58,14 @@ def _best(embedding: Embedding, filter: SchemaFilter, relations: Sequence[int], 
 def _chunk_bests(every: AllScores, filter: SchemaFilter, relation: int, room: int) -> Iterator[tuple[Rows, Floats]]:
     """The best triples of one relation in each chunk of heads."""
     entities = every.embedding.entities
-    whole = filter.end_accepted(relation, entities, tails=False)
-    heads = entities[whole].astype(np.int64)
+    heads = entities[_proposed(filter, relation, entities, tails=False)].astype(np.int64)
+    barred = ~_proposed(filter, relation, entities, tails=True)
     to_itself = _links_to_itself(filter, relation)
     for part in chunks(len(heads), len(entities)):
         fixed = heads[part]
         query = np.stack([fixed, np.full_like(fixed, relation), fixed], axis=1)
         scores = every.of(query, tails=True)
+        scores[:, barred] = -np.inf
         scores[filter.codes(fixed, relation, entities, tails=True) != 0] = -np.inf
         position, known = filter.known(fixed, relation, tails=True)
         column = np.searchsorted(entities, known)
@@ -78,6 +79,18 @@ def _chunk_bests(every: AllScores, filter: SchemaFilter, relation: int, room: in
         best = np.sort(best[flat[best] > -np.inf])
         head, tail = fixed[best // len(entities)], entities[best % len(entities)].astype(np.int64)
         yield np.stack([head, np.full_like(head, relation), tail], axis=1), flat[best]
+
+
+def _proposed(filter: SchemaFilter, relation: int, terms: NDArray[np.int32], *, tails: bool) -> NDArray[np.bool_]:
+    """Terms that may be a tail (head) at all: classes only where one is known to be, others only where another is."""
+    accepted = filter.end_accepted(relation, terms, tails=tails)
+    classes = filter.memberships.classes
+    known = classes[filter.ends.values(relation, by_subject=not tails).keys]
+    if not known.any():
+        accepted &= ~classes[terms]
+    elif known.all():
+        accepted &= classes[terms]
+    return accepted
 
 
 def _links_to_itself(filter: SchemaFilter, relation: int) -> bool:

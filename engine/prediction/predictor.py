@@ -95,7 +95,7 @@ class Predictor:
         tails = tail is None
         end = head if tails else tail
         assert end is not None
-        fixed, p = self._id(end), self._id(relation)
+        fixed, p = self._entity(end), self._relation(relation)
         scores = (self.embedding.score_tails(fixed, p) if tails else self.embedding.score_heads(p, fixed)).astype(float)
         query = _Query(self, fixed, p, tails)
         order = np.argsort(-scores, kind="stable")
@@ -134,12 +134,10 @@ class Predictor:
             NotSupportedError: the embedding's model has no one vector for an entity.
         """
         _check_count(k)
-        at, vectors = self._id(entity), self.embedding.entity_vectors
+        at, vectors = self._entity(entity), self.embedding.entity_vectors
         if not vectors.shape[1]:
             raise NotSupportedError(f"Expected a model with entity vectors (got {self.embedding.config.model})")
         row = int(np.searchsorted(self.embedding.entities, at))
-        if row == len(self.embedding.entities) or self.embedding.entities[row] != at:
-            raise UnknownTermError(f"{entity}, which was not trained as an entity")
         distance = np.sqrt(np.square(vectors - vectors[row], dtype=np.float64).sum(axis=1))
         order = [i for i in np.argsort(distance, kind="stable")[: k + 1].tolist() if i != row][:k]
         ids = self.embedding.entities
@@ -149,8 +147,8 @@ class Predictor:
         """The most plausible triples that are neither known nor rejected, best first.
 
         All pairs of entities are scored, chunk by chunk. Relations are compared by plausibility, by bare score where
-        the embedding is not calibrated. Nothing is proposed to be linked to itself by a relation that links nothing
-        known to itself.
+        the embedding is not calibrated. Nothing is proposed to be linked to itself by a relation that is not known to
+        link anything to itself, and a class (another term) only at a side where a class (another term) is known.
 
         Args:
             relation: one or several; None for all that were trained.
@@ -163,9 +161,9 @@ class Predictor:
         if relation is None:
             relations = self.embedding.relations.tolist()
         elif isinstance(relation, (str, Node, int)):
-            relations = [self._id(relation)]
+            relations = [self._relation(relation)]
         else:
-            relations = [self._id(each) for each in relation]
+            relations = [self._relation(each) for each in relation]
         rows, scores = best_missing(self.embedding, self.filter, relations, k, self._unchecked)
         return self._predictions(rows, scores)
 
@@ -203,6 +201,19 @@ class Predictor:
         """Which triples the rules neither contradict nor entail."""
         broken, entailed = contradicted(self.closure, rows, budget=self.budget)
         return ~(broken | entailed)
+
+    def _entity(self, term: Term) -> int:
+        return self._trained(term, self.embedding.entities, "an entity")
+
+    def _relation(self, term: Term) -> int:
+        return self._trained(term, self.embedding.relations, "a relation")
+
+    def _trained(self, term: Term, trained: NDArray[np.int32], kind: str) -> int:
+        at = self._id(term)
+        if at not in trained:
+            name = self.graph.curie(self.graph.dictionary.term(at))
+            raise UnknownTermError(f"{name}, which the embedding was not trained on as {kind}")
+        return at
 
     def _id(self, term: Term) -> int:
         if isinstance(term, int):

@@ -8,6 +8,8 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from rdflib import OWL, RDF, RDFS, BNode
+
 from engine.symbolic import Proof
 from kg.graph import KnowledgeGraph
 from kg.terms import Triple
@@ -60,7 +62,7 @@ class Rejection:
         axiom: the triple of the schema that does; None where a constraint of the rules does without one.
         because: triples of the closure that the candidate clashes with by the axiom, further axioms among them; for
             `DOMAIN` and `RANGE`, a type that the entity does have.
-        message: for `CONTRADICTED`, what the broken constraint says.
+        message: what the broken constraint says, or what excludes what, in words; empty where the axiom says all.
         prove: gives the proof; called on first use of `proof`.
     """
 
@@ -78,10 +80,9 @@ class Rejection:
         return self.prove()
 
     def __str__(self) -> str:
-        grounds = [] if self.axiom is None else [self.axiom]
-        words = "; ".join(verbalise(self.graph, triple) for triple in (*grounds, *self.because))
-        told = f"{self.kind} ({self.message})" if self.message else str(self.kind)
-        return f"{told}: {words}" if words else told
+        triples = [*([] if self.axiom is None else [self.axiom]), *self.because]
+        words = [verbalise(self.graph, triple) for triple in triples if not _is_plumbing(triple)]
+        return f"{self.kind}: {'; '.join(dict.fromkeys([*([self.message] if self.message else []), *words]))}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, terms as compact names."""
@@ -92,3 +93,9 @@ class Rejection:
             "because": [[self.graph.curie(term) for term in triple] for triple in self.because],
             "proof": None if self.proof is None else self.proof.to_dict(self.graph),
         }
+
+
+def _is_plumbing(triple: Triple) -> bool:
+    """Whether a triple is a part of an axiom or a list that says nothing in words of its own."""
+    vocabulary = str(triple.predicate).startswith((str(OWL), str(RDF), str(RDFS)))
+    return vocabulary and any(isinstance(term, BNode) or term == RDF.nil for term in triple)

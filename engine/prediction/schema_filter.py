@@ -8,17 +8,19 @@ differ, asymmetry, irreflexivity, disjoint properties); the bulk checker finds t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import RDF
+from rdflib import OWL, RDF, URIRef
 
-from engine.prediction.memberships import Memberships
+from engine.prediction.memberships import Memberships, Rival
 from engine.prediction.property_ends import Asked, Axiom, PropertyEnds, Values
 from engine.prediction.rejection import Kind, Rejection, Strictness
 from engine.symbolic import Closure
+from kg.terms import Triple
+from kg.verbalise import verbalise
 
 __all__ = ["SchemaFilter"]
 
@@ -41,8 +43,8 @@ class SchemaFilter:
     ) -> None:
         self.closure, self.strictness, self.unique_names = closure, strictness, unique_names
         self.memberships, self.ends = Memberships(closure.graph), PropertyEnds(closure.graph)
-        self._grounds: list[tuple[Asked, Axiom | None]] = []
-        self._numbers: dict[tuple[Asked, Axiom | None], int] = {}
+        self._grounds: list[tuple[Asked, Rival | None]] = []
+        self._numbers: dict[tuple[Asked, Rival | None], int] = {}
         self._by_end: dict[tuple[int, bool], Codes] = {}
 
     def codes(self, fixed: Ids, relation: int, candidates: Ids, *, tails: bool) -> Codes:
@@ -75,7 +77,7 @@ class SchemaFilter:
 
     def end_accepted(self, relation: int, terms: Ids, *, tails: bool) -> NDArray[np.bool_]:
         """Whether each term may be a tail (head) of a relation at all; shape (num_terms,)."""
-        return self._end(relation, tails)[terms] == 0
+        return np.asarray(self._end(relation, tails)[terms] == 0)
 
     def known(self, fixed: Ids, relation: int, *, tails: bool) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """(position in `fixed`, candidate) of the triples of the closure; shape (num_known,) each."""
@@ -88,17 +90,25 @@ class SchemaFilter:
 
     def rejection(self, triple: tuple[int, int, int], code: int) -> Rejection:
         """What `codes` says of a triple, with the axiom and the triples it clashes with."""
-        asked, second = self._grounds[code - 1]
+        asked, rival = self._grounds[code - 1]
         head, _, tail = triple
         subject, object = (tail, head) if asked.turned else (head, tail)
-        grounds = [] if second is None else [second]
-        grounds += self._clashes(asked, second, subject, object)
-        kind = asked.kind
-        if second is not None:
+        grounds = [] if rival is None else [rival.axiom]
+        grounds += self._clashes(asked, rival, subject, object)
+        kind, message = asked.kind, ""
+        if rival is not None:
             kind = Kind.DISJOINT_DOMAIN if kind is Kind.DOMAIN else Kind.DISJOINT_RANGE
+            message = self._words(rival.cls, OWL.disjointWith, rival.other)
+        elif kind is Kind.DISJOINT_PROPERTY:
+            message = self._words(asked.property, OWL.propertyDisjointWith, asked.other)
         graph = self.closure.graph
         because = tuple(graph.decode(*ids) for ids in grounds)
-        return Rejection(graph.decode(*triple), kind, graph.decode(*asked.axiom), because, graph)
+        return Rejection(graph.decode(*triple), kind, graph.decode(*asked.axiom), because, graph, message)
+
+    def _words(self, one: int, predicate: URIRef, other: int) -> str:
+        """An axiom in words, which may stand in the graph as a list."""
+        graph = self.closure.graph
+        return verbalise(graph, Triple(graph.dictionary.term(one), predicate, graph.dictionary.term(other)))
 
     def _code(self, head: int, relation: int, tail: int) -> int:
         return int(self.codes(np.array([head]), relation, np.array([tail]), tails=True)[0, 0])
@@ -119,15 +129,15 @@ class SchemaFilter:
         found = np.zeros(members.size, dtype=np.int32)
         for asked in self.ends.classes(relation, tails=tails):
             for rival in members.rivals(asked.other):
-                found[(found == 0) & members.members(rival.other)] = self._number(asked, rival.axiom)
+                found[(found == 0) & members.members(rival.other)] = self._number(asked, rival)
             if self.strictness is Strictness.TYPED and not members.says_nothing(asked.other):
                 outside = members.typed & ~members.members(asked.other)
                 found[(found == 0) & outside] = self._number(asked)
         return found
 
-    def _number(self, asked: Asked, second: Axiom | None = None) -> int:
-        """The code of what is asked, and of the axiom of disjointness by which it is not met."""
-        ground = asked, second
+    def _number(self, asked: Asked, rival: Rival | None = None) -> int:
+        """The code of what is asked, and of the class by which it is not met."""
+        ground = asked, rival
         if ground not in self._numbers:
             self._grounds.append(ground)
             self._numbers[ground] = len(self._grounds)
@@ -172,12 +182,11 @@ class SchemaFilter:
             return ~self.memberships.same(term)
         return self.memberships.different(term)
 
-    def _clashes(self, asked: Asked, second: Axiom | None, subject: int, object: int) -> Iterable[Axiom]:
+    def _clashes(self, asked: Asked, rival: Rival | None, subject: int, object: int) -> list[Axiom]:
         """The known triples that a rejected one clashes with; subject and object are those of the axiom's property."""
         if asked.kind in (Kind.DOMAIN, Kind.RANGE):
             end = subject if asked.kind is Kind.DOMAIN else object
-            rivals = [r.other for r in self.memberships.rivals(asked.other) if r.axiom == second]
-            return self._types_in(end, rivals) if second is not None else self._narrowest_type(end)
+            return self._narrowest_type(end, None if rival is None else self.memberships.below(rival.other))
         p = asked.property
         if asked.kind is Kind.FUNCTIONAL:
             known = self.ends.values(p, by_subject=True).of(np.array([subject]))[1]
@@ -189,18 +198,15 @@ class SchemaFilter:
             return [] if subject == object else [(object, p, subject)]
         return [(subject, asked.other, object)] if asked.kind is Kind.DISJOINT_PROPERTY else []
 
-    def _types_in(self, term: int, classes: Iterable[int]) -> list[Axiom]:
-        """One type of a term by which it is in one of some classes."""
-        type_id = self.closure.graph.dictionary.id(RDF.type)
-        below = [self.memberships.below(cls) for cls in classes]
-        types = self.memberships.types(term).tolist()
-        return [(term, type_id, cls) for cls in types if any(cls in each for each in below)][:1]
-
-    def _narrowest_type(self, term: int) -> list[Axiom]:
-        """The type of a term that has the fewest subclasses."""
-        type_id = self.closure.graph.dictionary.id(RDF.type)
-        types = [c for c in self.memberships.types(term).tolist() if not self.memberships.says_nothing(c)]
-        types.sort(key=lambda cls: len(self.memberships.below(cls)))
+    def _narrowest_type(self, term: int, among: Collection[int] | None) -> list[Axiom]:
+        """The type of a term, among some classes, that has the fewest subclasses."""
+        type_id, members = self.closure.graph.dictionary.id(RDF.type), self.memberships
+        types = [
+            cls
+            for cls in members.types(term).tolist()
+            if (not members.says_nothing(cls) if among is None else cls in among)
+        ]
+        types.sort(key=lambda cls: len(members.below(cls)))
         return [(term, type_id, cls) for cls in types[:1]]
 
 

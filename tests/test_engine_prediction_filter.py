@@ -140,6 +140,23 @@ def test_a_second_value_is_rejected_only_where_it_is_known_or_assumed_to_differ(
     assert SchemaFilter(same, unique_names=True).why(ids_of(same, Triple(a, p, b))) is None
 
 
+def test_what_is_asked_of_an_inverse_is_asked_the_other_way_round() -> None:
+    known = [(p, OWL.inverseOf, q), (q, RDF.type, OWL.FunctionalProperty), (b, q, c), (a, r, d)]
+    closure = closed(*known, entailment="rdfs")
+    schema = SchemaFilter(closure, unique_names=True)
+    found = schema.why(ids_of(closure, Triple(a, p, b)))
+    assert found is not None
+    assert (found.kind, found.because) == (Kind.FUNCTIONAL, (Triple(b, q, c),))
+    assert schema.why(ids_of(closure, Triple(b, p, a))) is None
+
+
+def test_a_member_of_a_subclass_is_one_of_the_class_without_rules_that_say_so() -> None:
+    known = [(p, RDFS.range, D), (E, RDFS.subClassOf, D), (F, RDFS.subClassOf, E), (a, RDF.type, F), (b, RDF.type, C)]
+    closure = closed(*known, (c, q, d), entailment="none")
+    schema = SchemaFilter(closure, strictness=Strictness.TYPED)
+    assert [schema.why(ids_of(closure, Triple(c, p, x))) is None for x in (a, b)] == [True, False]
+
+
 def test_a_candidate_gives_nobody_a_type_but_known_triples_do() -> None:
     triples = [(p, RDFS.domain, C), (a, RDF.type, D), (b, RDF.type, D), (b, p, c)]
     schema = SchemaFilter(closed(*triples), strictness=Strictness.TYPED)

@@ -140,6 +140,21 @@ def test_a_second_value_is_rejected_only_where_it_is_known_or_assumed_to_differ(
     assert SchemaFilter(same, unique_names=True).why(ids_of(same, Triple(a, p, b))) is None
 
 
+def test_values_of_disjoint_classes_are_known_to_differ() -> None:
+    known = [(p, RDF.type, OWL.FunctionalProperty), (a, p, c), (b, RDF.type, D), (c, RDF.type, C), (d, p, b)]
+    closure = closed(*known, (C, OWL.disjointWith, D))
+    found = SchemaFilter(closure).why(ids_of(closure, Triple(a, p, b)))
+    assert found is not None
+    assert (found.kind, found.because) == (Kind.FUNCTIONAL, (Triple(a, p, c),))
+
+
+def test_an_asymmetric_property_links_nothing_to_itself() -> None:
+    closure = closed((p, RDF.type, OWL.AsymmetricProperty), (a, p, b))
+    found = SchemaFilter(closure).why(ids_of(closure, Triple(a, p, a)))
+    assert found is not None
+    assert (found.kind, found.because) == (Kind.ASYMMETRIC, ())
+
+
 def test_what_is_asked_of_an_inverse_is_asked_the_other_way_round() -> None:
     known = [(p, OWL.inverseOf, q), (q, RDF.type, OWL.FunctionalProperty), (b, q, c), (a, r, d)]
     closure = closed(*known, entailment="rdfs")

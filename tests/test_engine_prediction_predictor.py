@@ -168,6 +168,18 @@ def test_missing_triples_are_the_best_of_all_accepted(
     assert [x.triple for x in made.missing_triples(1000, relation=[p])] == only
 
 
+def test_known_values_stay_and_others_go_where_there_may_be_one() -> None:
+    links = [(a, p, b), (a, p, c), (d, q, a), (p, RDF.type, OWL.FunctionalProperty)]
+    two = materialise(KnowledgeGraph.from_triples([Triple(*t) for t in links]), entailment="rdfs")
+    made = Predictor(two, embedding_of(two), unique_names=True)
+    assert {x.triple.object for x in made.rank(a, p, k=9, known=True)} == {b, c}
+    assert made.accepts([(a, p, b), (a, p, d), (b, p, d)]).tolist() == [True, False, True]
+    rows, _ = missing.best_missing(
+        made.embedding, made.filter, [two.graph.id(p)], 100, lambda rows: np.ones(len(rows), dtype=bool)
+    )
+    assert {two.graph.dictionary.term(h) for h in rows[:, 0].tolist()} == {b, c, d}
+
+
 def test_no_class_is_proposed_where_none_is_known() -> None:
     entities = np.sort([closure().graph.id(x) for x in (*ENTITIES, C, D)]).astype(np.int32)
     random = np.random.default_rng(0)

@@ -1,0 +1,10 @@
+"""Rules that hold often in a graph: mined from it with their counts, printed as weighted SPARQL-RL, used to predict.
+
+Importing this loads neither torch nor numba; numba is loaded by the first mining.
+"""
+
+from engine.mining.incidence import Incidence
+from engine.mining.mine import MiningConfig, mine_rules
+from engine.mining.mined import MINED, MinedRule, MinedRules, Step
+
+__all__ = ["MINED", "Incidence", "MinedRule", "MinedRules", "MiningConfig", "Step", "mine_rules"]

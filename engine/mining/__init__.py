@@ -7,4 +7,4 @@ from engine.mining.incidence import Incidence
 from engine.mining.mine import MiningConfig, mine_rules
 from engine.mining.mined import MINED, MinedRule, MinedRules, Step
 
-__all__ = ["MINED", "Incidence", "MinedRule", "MinedRules", "MiningConfig", "Step", "mine_rules"]
+__all__ = ["Incidence", "MINED", "MinedRule", "MinedRules", "MiningConfig", "Step", "mine_rules"]

@@ -5,6 +5,7 @@ Importing this loads neither torch nor numba; numba is loaded by the first minin
 
 from engine.mining.incidence import Incidence
 from engine.mining.mine import MiningConfig, mine_rules
-from engine.mining.mined import MINED, MinedRule, MinedRules, Step
+from engine.mining.mined import MinedRule, MinedRules, Step
+from engine.mining.predict import RulePredictor
 
-__all__ = ["Incidence", "MINED", "MinedRule", "MinedRules", "MiningConfig", "Step", "mine_rules"]
+__all__ = ["Incidence", "MinedRule", "MinedRules", "MiningConfig", "RulePredictor", "Step", "mine_rules"]

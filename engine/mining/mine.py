@@ -42,13 +42,13 @@ class MiningConfig:
     """Most steps in a body, 1 to 3."""
     support: int = 2
     """Least support of a path rule."""
-    confidence: float = 0.01
-    """Least confidence of a path rule, in [0, 1]."""
+    confidence: float = 0.0001
+    """Least confidence of a path rule, in [0, 1]; weak rules still put answers in order that no other rule knows."""
     features: bool = True
     """Whether feature rules are mined."""
-    feature_support: int = 5
+    feature_support: int = 3
     """Least support of a feature rule; there are far more of them, and chance makes many that hold of few."""
-    feature_confidence: float = 0.05
+    feature_confidence: float = 0.01
     """Least confidence of a feature rule, in [0, 1]."""
     smoothing: float = 5.0
     """Pairs without the head that are added to each body (AnyBURL's Laplace smoothing, its default)."""
@@ -56,8 +56,8 @@ class MiningConfig:
     """Most path rules for one relation, and most feature rules for one relation and constant; the best stay."""
     search: int = 100_000_000
     """Rows to look at, about, when bodies of 3 steps are sought; with fewer triples than that needs, all are found."""
-    count: int = 20_000
-    """Rows to look at, about, when a body of 3 steps is counted."""
+    count: int = 1_000_000_000
+    """Rows to look at, about, when the bodies of 3 steps are counted, all together."""
     most: int = 20_000_000
     """Most feature rules, for the sake of memory: some 30 bytes each."""
     seed: int = 0
@@ -117,7 +117,7 @@ def _path_rules(incidence: Incidence, config: MiningConfig) -> MinedRules:
     body_size, share = np.zeros(len(bodies), np.int64), np.ones(len(bodies))
     support, partial = np.zeros(len(heads), np.int64), np.zeros(len(heads), np.int64)
     long = digits[:, 2] >= 0
-    for which, work in ((~long, np.iinfo(np.int64).max), (long, config.count)):
+    for which, work in ((~long, np.iinfo(np.int64).max), (long, config.count // max(int(long.sum()), 1))):
         rows = np.flatnonzero(which)
         at = np.flatnonzero(np.repeat(which, np.diff(offset)))
         counts = count_bodies(

@@ -75,7 +75,7 @@ class MinedRule:
 
     @property
     def pca_confidence(self) -> float:
-        """The same among the pairs whose x has the head's relation, so that of another x nothing is held to be false."""
+        """The same among the pairs whose x has the head's relation: of another x nothing is held to be false."""
         return self.support / self.pca_body_size
 
     @property

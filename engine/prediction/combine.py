@@ -1,11 +1,13 @@
-"""Rules and an embedding together: a noisy-or of what either says, weighed by relation and by what is sought.
+"""Rules and an embedding together, weighed by relation and by what is sought.
 
 Rules are sure where they apply and silent elsewhere; an embedding has a score for everything. Its score becomes the
-chance that an entity is the answer, by a softmax over all entities at a temperature; then
+chance that an entity is the answer, by a softmax over all entities at a temperature. Then there are two ways to put the
+chances p of the rules and q of the embedding together, and a weight w for each:
 
-    -ln(1 - p) = -ln(1 - p_rules) - weight · ln(1 - p_embedding).
+- a noisy-or, -ln(1 - p) - w · ln(1 - q): either is reason enough, and what one says, the other need not say;
+- a product, ln q + w · ln(p + floor): the embedding decides among what the rules hold to be possible.
 
-Temperature and weight are fitted on held-out triples, for each relation and side, drawn to those of the whole.
+Temperature, way and weight are fitted on held-out triples for each relation and side, drawn to those of the whole.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +31,29 @@ __all__ = ["Combination", "EmbeddingScores", "Scores", "fit_combination", "metri
 Floats = NDArray[np.float64]
 SHARPNESS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """What an embedding's score may be multiplied by before the softmax (1 / temperature)."""
-WEIGHTS = (0.0, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0, 8.0, 30.0)
-"""What its evidence may be multiplied by; 0 leaves the rules alone, 30 nearly the embedding."""
+
+
+class Way(NamedTuple):
+    """How a rule's and an embedding's chance are put together.
+
+    Args:
+        weight: of the embedding in a noisy-or, of the rules in a product.
+        floor: the chance that rules leave to what they do not speak of, in a product; None for a noisy-or.
+        blunt: what the fitted sharpness is multiplied by.
+    """
+
+    weight: float
+    floor: float | None = None
+    blunt: float = 1.0
+
+
+WAYS = (
+    *(Way(weight, None, blunt) for blunt in (1.0, 0.5) for weight in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)),
+    *(Way(weight, floor) for floor in (0.1, 0.01, 0.001) for weight in (0.5, 1.0, 2.0)),
+    Way(0.0),  # the rules alone
+    Way(0.0, 1.0),  # the embedding alone
+)
+"""What is tried; a noisy-or needs weights far above 1 where an embedding spreads its chances over many answers."""
 PRIOR = 20.0
 """Queries that the fit on all relations counts for, in the fit of one."""
 
@@ -75,15 +98,15 @@ class Combination:
 
     Args:
         relations: term ids that have values of their own, ascending.
-        sharpness, weights: by side (head, tail) and relation; the last column is for other relations;
-            shape (2, relation + 1) each.
+        sharpness: by side (head, tail) and relation; the last column is for other relations; shape (2, relation + 1).
+        way: position in `WAYS`, likewise.
     """
 
     rules: RulePredictor
     embedding: EmbeddingScores
     relations: NDArray[np.int32]
     sharpness: Floats
-    weights: Floats
+    way: NDArray[np.int64]
 
     @property
     def entities(self) -> NDArray[np.int32]:
@@ -95,21 +118,25 @@ class Combination:
         return self.rules.knows(triples) & self.embedding.knows(triples)
 
     def of(self, triples: NDArray[np.integer], *, tails: bool) -> Floats:
-        """-ln(1 - p) of each entity as tail (head) of each triple; shape (num_triples, entity).
+        """Scores with each entity as tail (head) of each triple; shape (num_triples, entity).
+
+        They have no unit; those of one row can be compared.
 
         Raises:
             UnknownTermError: a head or relation (relation or tail) is not known.
         """
-        alone, evidence = self.parts(triples, tails=tails)
-        evidence *= self.weights[int(tails), _positions(self.relations, np.asarray(triples)[:, 1])][:, None]
-        evidence += alone
-        return evidence
+        way = self.way[int(tails), _positions(self.relations, np.asarray(triples)[:, 1])]
+        said, scores = self.parts(triples, tails=tails)
+        for choice in np.unique(way):
+            rows = way == choice
+            said[rows] = _together(said[rows], scores[rows], WAYS[choice])
+        return said
 
     def parts(self, triples: NDArray[np.integer], *, tails: bool) -> tuple[Floats, Floats]:
-        """-ln(1 - p) of the rules and of the embedding, not weighed; shape (num_triples, entity) each."""
-        at = _positions(self.relations, np.asarray(triples)[:, 1])
-        evidence = _evidence(self.embedding.of(triples, tails=tails), self.sharpness[int(tails), at])
-        return self.rules.of(triples, tails=tails), evidence
+        """-ln(1 - p) by the rules, and ln q by the embedding; shape (num_triples, entity) each."""
+        scores = self.embedding.of(triples, tails=tails)
+        scores *= self.sharpness[int(tails), _positions(self.relations, np.asarray(triples)[:, 1])][:, None]
+        return self.rules.of(triples, tails=tails), _log_softmax(scores)
 
 
 def fit_combination(
@@ -133,12 +160,16 @@ def fit_combination(
     if not len(rows):
         raise InputError(f"Expected a triple whose terms are all known (got {len(triples)}, none such)")
     relations, place = np.unique(rows[:, 1], return_inverse=True)
-    even = np.ones((2, len(relations) + 1))
-    found = Combination(rules, scores, relations.astype(np.int32), even, even.copy())
-    for values, choices, measure in ((even, SHARPNESS, _likelihoods), (found.weights, WEIGHTS, _reciprocals)):
+    shape = (2, len(relations) + 1)
+    found = Combination(rules, scores, relations.astype(np.int32), np.ones(shape), np.zeros(shape, np.int64))
+    for measure in (_likelihoods, _reciprocals):  # the sharpness first, by which the ways are then tried
         for tails in (False, True):
             gains = _by_query(rows, known, tails, found.entities, partial(measure, found, tails))
-            values[int(tails)] = np.array(choices)[_best(gains, place, len(relations))]
+            best = _best(gains, place, len(relations))
+            if measure is _likelihoods:
+                found.sharpness[int(tails)] = np.array(SHARPNESS)[best]
+            else:
+                found.way[int(tails)] = best
     return found
 
 
@@ -214,14 +245,21 @@ def _by_query(
     return result
 
 
-def _evidence(scores: Floats, sharpness: Floats) -> Floats:
-    """-ln(1 - p) with p the softmax of each row; shape as given."""
-    logits = scores * sharpness[:, None]
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    np.minimum(logits, 1 - 1e-9, out=logits)
-    return np.negative(np.log1p(np.negative(logits, out=logits), out=logits), out=logits)
+def _log_softmax(scores: Floats) -> Floats:
+    """ln q with q the softmax of each row; shape as given. `scores` is written to."""
+    scores -= scores.max(axis=1, keepdims=True)
+    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return scores
+
+
+def _together(said: Floats, log_chance: Floats, way: Way) -> Floats:
+    """-ln(1 - p) by the rules and ln q by the embedding, put together; shape as given."""
+    if way.floor is not None:
+        return np.asarray(log_chance + way.weight * np.log(way.floor - np.expm1(-said)))
+    if not way.weight:
+        return said
+    blunted = log_chance if way.blunt == 1 else _log_softmax(log_chance * way.blunt)
+    return np.asarray(said - way.weight * np.log1p(-np.minimum(np.exp(blunted), 1 - 1e-9)))
 
 
 def _likelihoods(found: Combination, tails: bool, part: Part) -> Floats:
@@ -236,9 +274,9 @@ def _likelihoods(found: Combination, tails: bool, part: Part) -> Floats:
 
 
 def _reciprocals(found: Combination, tails: bool, part: Part) -> Floats:
-    """Reciprocal rank of each answer, by weight; shape (num_rows, choice)."""
-    alone, evidence = found.parts(part.rows, tails=tails)
-    return np.stack([1 / part.ranks(alone + weight * evidence) for weight in WEIGHTS], axis=1)
+    """Reciprocal rank of each answer, by way; shape (num_rows, choice)."""
+    said, scores = found.parts(part.rows, tails=tails)
+    return np.stack([1 / part.ranks(_together(said, scores, way).copy()) for way in WAYS], axis=1)
 
 
 def _best(gains: Floats, relation: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -141,7 +141,7 @@ def test_a_rule_prints_with_its_counts_and_its_confidence_as_weight() -> None:
         .endswith(
             f"RULE mined:1 {{ ?x <{EX}t11> ?y }}\n"
             f"WHERE {{\n    ?x <{EX}t10> ?a .\n    ?a <{EX}t10> ?y .\n    FILTER((?x != ?y))\n}}\n\n"
-            'DATA { mined:1 rdfs:comment "holds for 2 of 3" ; <urn:noesis:weight> 0.5 }\n'
+            'DATA { mined:1 rdfs:comment "holds for 2 of 3" ; noesis:weight 0.5 }\n'
         )
     )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rdflib import BNode, URIRef, Variable
+from rdflib import RDFS, BNode, URIRef, Variable
 from rdflib.term import Node
 
 from engine.symbolic import Rule, RuleSet, ruleset_text
@@ -25,6 +25,7 @@ __all__ = ["MINED", "MinedRule", "MinedRules", "Step"]
 
 MINED = "urn:noesis:mined:"
 """Namespace of the names of mined rules, which are numbers."""
+_PREFIXES = {"rdfs": str(RDFS), "noesis": "urn:noesis:", "mined": MINED}
 _VARIABLES = {1: "xy", 2: "xay", 3: "xaby"}
 _APART = ((0, 2), (0, 3), (1, 3))
 """Variables that no atom holds apart; those of one atom differ where no triple leads from an entity to itself."""
@@ -200,7 +201,9 @@ class MinedRules:
                 break
             if not rule.has_blank(graph):
                 rules.append(rule.rule(graph, URIRef(f"{MINED}{len(rules) + 1}")))
-        return RuleSet(rules=tuple(rules), prefixes={**graph.prefixes, "mined": MINED})
+        terms = {str(term) for rule in rules for atom in (*rule.body_atoms, *rule.head) for term in atom.terms}
+        used = {p: space for p, space in graph.prefixes.items() if any(term.startswith(space) for term in terms)}
+        return RuleSet(rules=tuple(rules), prefixes={**used, **_PREFIXES})
 
     def text(self, graph: KnowledgeGraph, limit: int | None = None) -> str:
         """The best rules as SPARQL-RL with weights; `parse_rules` reads it back."""

@@ -290,5 +290,5 @@ def _best(gains: Floats, relation: NDArray[np.int64], count: int) -> NDArray[np.
 
 def _positions(relations: NDArray[np.integer], ids: NDArray[np.integer]) -> NDArray[np.int64]:
     """Where each id is among the relations, past the last where it is not."""
-    at = np.minimum(np.searchsorted(relations, ids), len(relations) - 1)
-    return np.asarray(np.where(relations[at] == ids, at, len(relations)), dtype=np.int64)
+    at = np.searchsorted(relations, ids)
+    return np.asarray(np.where(np.append(relations, -1)[at] == ids, at, len(relations)), dtype=np.int64)

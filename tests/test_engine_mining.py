@@ -21,7 +21,7 @@ from kg.terms import Triple
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 EX = "https://example.org/"
-ALL = MiningConfig(support=1, confidence=0, feature_support=1, feature_confidence=0, smoothing=5)
+ALL = MiningConfig(support=1, confidence=0, feature_support=1, feature_confidence=0, paths_per_head=10**6)
 Rows = NDArray[np.int32]
 Links = dict[Step, set[tuple[int, int]]]
 
@@ -176,7 +176,7 @@ def test_only_the_best_rules_of_a_relation_stay() -> None:
     random = np.random.default_rng(0)
     rows = np.stack([random.integers(0, 30, 300), random.integers(30, 33, 300), random.integers(0, 30, 300)], 1)
     whole = mine_rules(rows, MiningConfig(features=False))
-    few = mine_rules(rows, MiningConfig(features=False, per_head=5))
+    few = mine_rules(rows, MiningConfig(features=False, paths_per_head=5))
     for relation in (30, 31, 32):
         expected = [rule for rule in whole if rule.head.relation == relation][:5]
         assert [rule.confidence for rule in few if rule.head.relation == relation] == [r.confidence for r in expected]
@@ -184,7 +184,7 @@ def test_only_the_best_rules_of_a_relation_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"longest": 4}, {"support": 0}, {"confidence": 1.5}, {"smoothing": -1.0}, {"per_head": 0}]
+    "values", [{"longest": 4}, {"support": 0}, {"confidence": 1.5}, {"smoothing": -1.0}, {"paths_per_head": 0}]
 )
 def test_a_setting_out_of_its_range_is_refused(values: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):

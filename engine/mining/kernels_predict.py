@@ -1,8 +1,7 @@
 """The loops that apply mined rules to queries, compiled by numba and cached beside this file.
 
-A query is an entity x and a step; sought is where the step leads. Rules come in three groups: paths from x, features of
-x that tell the answer, and features of the answer that tell x. For each answer the highest confidences of each group
-are kept, and put together to one score in the end.
+A query is an entity x and a step; sought is where the step leads. For each answer the highest confidences of each group
+of rules are kept, and put together to one score in the end.
 """
 
 # mypy: disable-error-code="untyped-decorator, no-any-return, assignment"
@@ -19,7 +18,8 @@ from engine.mining.kernels import follow, span
 __all__ = ["GROUPS", "LEVELS", "score_queries"]
 
 Array = NDArray[Any]
-GROUPS = 3
+GROUPS = 4
+"""Paths from x; features of x with a constant, which tell the answer; such features of the answer; features without."""
 LEVELS = 8191
 """Confidences that the order by one after the other tells apart; four of that many fit a float's 53 bits."""
 
@@ -27,7 +27,7 @@ LEVELS = 8191
 @njit(cache=True, inline="always")
 def _keep(best, touched, n, y, group, confidence):  # type: ignore[no-untyped-def]  # numba infers the types
     """Enter a confidence among the highest of an answer; the new number of answers."""
-    if best[y, 0, 0] == 0 and best[y, 1, 0] == 0 and best[y, 2, 0] == 0:
+    if best[y, 0, 0] == 0 and best[y, 1, 0] == 0 and best[y, 2, 0] == 0 and best[y, 3, 0] == 0:
         touched[n] = y
         n += 1
     depth = best.shape[2]
@@ -134,7 +134,7 @@ def score_queries(
                 known = feature[i] if which == 0 else starts + step[i]
                 low, high = span(told_step, told_offset[known], told_offset[known + 1], wanted)
                 for rule in range(low, high):
-                    n = _keep(best, touched, n, told_entity[rule], 1, told_confidence[rule])
+                    n = _keep(best, touched, n, told_entity[rule], 1 + 2 * which, told_confidence[rule])
         if asked[q] >= 0:
             for rule in range(telling_offset[asked[q]], telling_offset[asked[q] + 1]):
                 known = telling_body[rule]
@@ -143,7 +143,7 @@ def score_queries(
                         n = _keep(best, touched, n, reached[i], 2, telling_confidence[rule])
                 else:
                     for i in range(start_offset[known - starts], start_offset[known - starts + 1]):
-                        n = _keep(best, touched, n, start_entity[i], 2, telling_confidence[rule])
+                        n = _keep(best, touched, n, start_entity[i], 3, telling_confidence[rule])
         for k in range(n):
             y = touched[k]
             if y != x:

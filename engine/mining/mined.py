@@ -185,7 +185,7 @@ class MinedRules:
         """`MinedRule.pca_confidence` of each; shape (rule,)."""
         return np.asarray(self.counts[:, 0] / self.counts[:, 2])
 
-    def take(self, which: NDArray[np.integer] | NDArray[np.bool_]) -> MinedRules:
+    def take(self, which: NDArray[np.integer] | NDArray[np.bool_] | list[int]) -> MinedRules:
         """Some of the rules, by position or by a mask, in that order."""
         columns: dict[str, Any] = {name: getattr(self, name)[which] for name in COLUMNS}
         return replace(self, **columns)

@@ -42,11 +42,12 @@ class RulePredictor:
         rules: mined from `rows`.
         rows: (head, relation, tail) term ids of the triples that the bodies are matched with; shape (num_triples, 3).
         way: how an answer's rules count together. `noisy-or`: 1 - Π (1 - decay^k · confidence), where rules are taken
-            apart as paths, features of what is given, and features of the answer, and k counts in each of these groups
-            from its best rule on. `in order`: the best rule decides, among equals the next best, and so on (AnyBURL);
-            four rules and 13 bits of each confidence are compared.
+            apart as paths, features of what is given, features of the answer, and features without a constant, and k
+            counts in each of these groups from its best rule on. `in order`: the best rule decides, among equals the
+            next best, and so on (AnyBURL); four rules and 13 bits of each confidence are compared.
         decay: how much the next best rule still says, in [0, 1]. Rules for one answer mostly say the same again: with
             1, many weak rules win over a strong one. 0.7 was best on validation triples of FB15k-237 and WN18RR.
+        unspecific: what features without a constant count for, beside the others; they hold of very many.
         depth: rules of each group that count; at 0.7 the ninth would count for 6 %.
         work: rows to look at for one rule and query, about; a hub has answers for everything, and few of them true.
 
@@ -62,6 +63,7 @@ class RulePredictor:
         *,
         way: str = "noisy-or",
         decay: float = 0.7,
+        unspecific: float = 0.1,
         depth: int = 8,
         work: int = 20_000,
     ) -> None:
@@ -73,7 +75,7 @@ class RulePredictor:
         same = np.array_equal(rules.entities, self.incidence.entities)
         if not same or not np.array_equal(rules.relations, self.incidence.relations):
             raise InputError("Expected the triples that the rules were mined from (got some with other terms)")
-        self.weights = np.tile(decay ** np.arange(depth, dtype=np.float64), (3, 1))
+        self._weights = decay ** np.arange(depth) * np.array([1, 1, 1, unspecific])[:, None]
         self._index = _index(rules, self.incidence)
         self._usual = _frequencies(self.incidence)
 
@@ -111,7 +113,7 @@ class RulePredictor:
             *(index.path_offset, index.path_body, index.path_confidence),
             *(index.told_offset, index.told_step, index.told_entity, index.told_confidence),
             *(index.telling_offset, index.telling_body, index.telling_confidence),
-            *(xs, steps, inc.find_start(steps, xs), self.weights, self.way == "noisy-or", self.work, scores),
+            *(xs, steps, inc.find_start(steps, xs), self._weights, self.way == "noisy-or", self.work, scores),
         )
         scores += self._usual[steps].toarray()
         return scores[place.ravel()]

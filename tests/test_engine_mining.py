@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -156,12 +157,9 @@ def test_rules_of_a_graph_are_those_of_its_triples_between_entities() -> None:
 def test_sampled_counts_are_seeded_and_near_those_of_the_whole() -> None:
     random = np.random.default_rng(3)
     rows = np.stack([random.integers(0, 300, 6000), random.integers(300, 304, 6000), random.integers(0, 300, 6000)], 1)
-    config = MiningConfig(features=False, search=200_000, count=400_000)
-    some, again, whole = (
-        mine_rules(rows, config),
-        mine_rules(rows, config),
-        mine_rules(rows, MiningConfig(features=False)),
-    )
+    whole_config = MiningConfig(features=False, paths_per_head=10**6)
+    config = replace(whole_config, search=200_000, count=400_000)
+    some, again, whole = mine_rules(rows, config), mine_rules(rows, config), mine_rules(rows, whole_config)
     assert [str(rule) for rule in some] == [str(rule) for rule in again]
     sure = {(rule.head, rule.body): rule for rule in whole}
     sampled = [rule for rule in some if rule.share < 1]

@@ -53,7 +53,7 @@ class MiningConfig:
     smoothing: float = 5.0
     """Pairs without the head that are added to each body (AnyBURL's Laplace smoothing, its default)."""
     paths_per_head: int = 300
-    """Most path rules for one relation, the best ones; with 1,000 the ranks are as good, and take half as long again."""
+    """Most path rules for one relation, the best ones; with 1,000, ranks were as good and took half as long again."""
     features_per_head: int = 2000
     """Most feature rules for one relation and constant, the best ones."""
     search: int = 100_000_000

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "embeddings": {"kg", "embeddings"},
     "engine.symbolic": {"kg", "engine.symbolic"},
     "engine.audit": {"kg", "engine.symbolic", "engine.audit"},
+    "engine.mining": {"kg", "engine.symbolic", "engine.mining"},
     "engine.fusion": {"kg", "embeddings", "engine.symbolic", "engine.fusion"},
     "engine.prediction": {"kg", "embeddings", "engine.symbolic", "engine.mining", "engine.prediction"},
     "engine": {"kg", "engine", "engine.symbolic", "engine.audit"},
@@ -26,6 +27,7 @@ MAY_IMPORT = {
         "engine.symbolic",
         "engine.fusion",
         "engine.audit",
+        "engine.mining",
         "engine.prediction",
         "pipelines",
     },
@@ -71,7 +73,7 @@ def test_a_library_appears_only_in_its_package(library: str) -> None:
 
 
 def test_the_symbolic_side_imports_no_torch_and_no_transformers() -> None:
-    modules = "kg, engine, engine.symbolic, engine.hybrid, engine.prediction"
+    modules = "kg, engine, engine.symbolic, engine.hybrid, engine.mining, engine.prediction"
     code = f"import sys, {modules}; print(sorted({{'torch', 'transformers', 'pykeen'}} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.strip() == "[]"
@@ -84,6 +86,7 @@ def test_the_symbolic_side_imports_no_torch_and_no_transformers() -> None:
         "embeddings",
         "engine",
         "engine.audit",
+        "engine.mining",
         "engine.symbolic",
         "engine.fusion",
         "engine.prediction",

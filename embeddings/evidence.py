@@ -103,7 +103,7 @@ def graph_evidence(triples: NDArray[np.integer], known: NDArray[np.integer]) -> 
 
     Returns: shape (num_triples, 18), columns `GRAPH_EVIDENCE`.
     """
-    sought, facts = np.asarray(triples, dtype=np.int64), np.unique(np.asarray(known, dtype=np.int64), axis=0)
+    sought, facts = np.array(triples, dtype=np.int64), np.unique(np.asarray(known, dtype=np.int64), axis=0)
     terms = np.unique(np.concatenate([facts[:, [0, 2]].ravel(), sought[:, [0, 2]].ravel()]))
     for rows in (sought, facts):
         rows[:, [0, 2]] = np.searchsorted(terms, rows[:, [0, 2]])

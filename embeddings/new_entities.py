@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from embeddings.embedding import Embedding
 from kg.errors import InputError, NotSupportedError
 
-__all__ = ["TextMap", "fit_text_map", "relation_weights", "with_entities", "with_neighbours"]
+__all__ = ["TextMap", "at_full_length", "fit_text_map", "relation_weights", "with_entities", "with_neighbours"]
 
 Floats = NDArray[np.float64]
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -62,6 +62,7 @@ def with_neighbours(
     weights: ArrayLike | None = None,
     prior: ArrayLike | None = None,
     prior_weight: float = 0.0,
+    full_length: bool = True,
 ) -> Embedding:
     """The embedding with every entity that these triples link to trained ones.
 
@@ -76,6 +77,8 @@ def with_neighbours(
         prior: a place that all new entities are drawn to, as the mean of the trained ones or a text's vector; shape
             (numbers,).
         prior_weight: how many triples the prior counts as.
+        full_length: keep to points as far out as the trained entities are (see `at_full_length`); of those it is the
+            one of least squares still. A mean of many places lies further in, where it is near to everything.
 
     Raises:
         NotSupportedError: an embedding of another model.
@@ -100,7 +103,22 @@ def with_neighbours(
     np.add.at(sums, group, vectors * counts[:, None])
     if prior is not None:
         sums += prior_weight * np.asarray(prior, dtype=np.float64)
-    return with_entities(embedding, entities, sums / total[:, None])
+    means = sums / total[:, None]
+    return with_entities(embedding, entities, at_full_length(embedding, means) if full_length else means)
+
+
+def at_full_length(embedding: Embedding, vectors: ArrayLike) -> Floats:
+    """The vectors, each in its direction, as long as those of trained entities; shape (num_vectors, numbers).
+
+    Lengths are from the centre: 0 for RotatE, whose relations turn about it, the mean vector for TransE. On that sphere
+    the point nearest to a mean is also the one of least squared distance to what the mean is of.
+    """
+    _isometric(embedding)
+    trained, rows = embedding.entity_vectors.astype(np.float64), np.asarray(vectors, dtype=np.float64)
+    centre = np.zeros(trained.shape[1]) if embedding.config.model == "RotatE" else trained.mean(axis=0)
+    radius = float(np.sqrt(np.square(trained - centre).sum(axis=1).mean()))
+    length = np.linalg.norm(rows - centre, axis=1, keepdims=True)
+    return np.asarray(centre + (rows - centre) * radius / np.maximum(length, 1e-9))
 
 
 def relation_weights(embedding: Embedding, triples: NDArray[np.integer], trained: NDArray[np.integer]) -> Floats:
@@ -150,13 +168,14 @@ class TextMap:
         features = (np.asarray(self.encode(texts), dtype=np.float64) - self.mean) / self.scale
         return (features @ self.matrix + self.shift).astype(np.float32)
 
-    def extend(self, embedding: Embedding, texts: dict[int, str]) -> Embedding:
-        """The embedding with new entities, given as text by term id.
+    def extend(self, embedding: Embedding, texts: dict[int, str], *, full_length: bool = True) -> Embedding:
+        """The embedding with new entities, given as text by term id; `full_length` as for `with_neighbours`.
 
         Raises:
             NotSupportedError, InputError: as `with_entities`.
         """
-        return with_entities(embedding, list(texts), self.vectors(list(texts.values())))
+        vectors = self.vectors(list(texts.values()))
+        return with_entities(embedding, list(texts), at_full_length(embedding, vectors) if full_length else vectors)
 
 
 def fit_text_map(

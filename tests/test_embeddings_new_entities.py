@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from embeddings import Embedding, EmbeddingConfig
-from embeddings.new_entities import fit_text_map, relation_weights, with_entities, with_neighbours
+from embeddings.new_entities import at_full_length, fit_text_map, relation_weights, with_entities, with_neighbours
 from kg.errors import InputError, NotSupportedError
 
 DIM = 3
@@ -41,20 +41,22 @@ def vector(embedding: Embedding, entity: int) -> NDArray[np.float32]:
         st.tuples(st.integers(0, 19), st.integers(0, 2), st.booleans(), st.floats(0.1, 5.0)), min_size=1, max_size=6
     ),
     seed=st.integers(0, 99),
+    full_length=st.booleans(),
 )
 def test_no_other_vector_is_nearer_in_least_squares(
-    model: str, links: list[tuple[int, int, bool, float]], seed: int
+    model: str, links: list[tuple[int, int, bool, float]], seed: int, full_length: bool
 ) -> None:
     embedding = made(model)
     triples = np.array([[15, r, 10 + 2 * e] if head else [10 + 2 * e, r, 15] for e, r, head, _ in links])
     weights = np.array([weight for *_, weight in links])
-    found = with_neighbours(embedding, triples, weights=weights)
+    found = with_neighbours(embedding, triples, weights=weights, full_length=full_length)
 
     def loss(extended: Embedding) -> float:
         return float((weights * np.square(extended.score(triples), dtype=np.float64)).sum())
 
     step = np.random.default_rng(seed).normal(size=found.entity_vectors.shape[1]) * 0.05
-    other = with_entities(embedding, [15], (vector(found, 15) + step)[None])
+    moved = (vector(found, 15) + step)[None]
+    other = with_entities(embedding, [15], at_full_length(embedding, moved) if full_length else moved)
     assert loss(found) <= loss(other) + 1e-5
 
 
@@ -63,20 +65,33 @@ def test_many_at_once_are_what_each_gives_alone_and_ids_ascend(model: str) -> No
     embedding = made(model)
     # 99 and 9 are new and linked to each other, which says nothing; so do trained ends and the unknown relation 7
     triples = np.array([[99, 0, 12], [14, 1, 99], [9, 2, 10], [9, 0, 99], [10, 0, 12], [99, 7, 12], [16, 1, 31]])
-    found = with_neighbours(embedding, triples)
+    found = with_neighbours(embedding, triples, full_length=False)
     assert found.entities.tolist() == [9, *range(10, 31, 2), 31, *range(32, 50, 2), 99]
     for entity in embedding.entities.tolist():
         np.testing.assert_array_equal(vector(found, entity), vector(embedding, entity))
     for entity, rows in ((99, triples[:2]), (9, triples[2:3]), (31, triples[6:])):
-        np.testing.assert_allclose(vector(with_neighbours(embedding, rows), entity), vector(found, entity), rtol=1e-6)
+        alone = with_neighbours(embedding, rows, full_length=False)
+        np.testing.assert_allclose(vector(alone, entity), vector(found, entity), rtol=1e-6)
     np.testing.assert_allclose(found.score(triples[[2, 6]]), 0, atol=1e-5)  # one triple is met exactly
 
 
 def test_a_prior_counts_as_that_many_triples() -> None:
     embedding, prior = made("TransE"), np.array([1.0, 2.0, 3.0])
-    alone = vector(with_neighbours(embedding, np.array([[11, 0, 12]])), 11)
-    drawn = vector(with_neighbours(embedding, np.array([[11, 0, 12]]), prior=prior, prior_weight=3.0), 11)
+    alone = vector(with_neighbours(embedding, np.array([[11, 0, 12]]), full_length=False), 11)
+    drawn = vector(
+        with_neighbours(embedding, np.array([[11, 0, 12]]), prior=prior, prior_weight=3.0, full_length=False), 11
+    )
     np.testing.assert_allclose(drawn, (alone + 3 * prior) / 4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["TransE", "RotatE"])
+def test_full_length_is_that_of_trained_entities(model: str) -> None:
+    embedding = made(model)
+    rows = np.random.default_rng(0).normal(size=(4, embedding.entity_vectors.shape[1])) * 0.01
+    centre = 0 if model == "RotatE" else embedding.entity_vectors.mean(axis=0)
+    lengths = np.linalg.norm(at_full_length(embedding, rows) - centre, axis=1)
+    usual = np.sqrt(np.square(np.linalg.norm(embedding.entity_vectors - centre, axis=1)).mean())
+    np.testing.assert_allclose(lengths, usual, rtol=1e-5)
 
 
 def test_relations_weigh_by_how_exact_they_are() -> None:
@@ -100,7 +115,7 @@ def test_text_map_finds_a_linear_map_and_places_new_entities_by_it() -> None:
     found = fit_text_map(embedding, texts, lambda words: np.array([table[word] for word in words]))
     assert found.error < 1e-4
     assert found.penalty == 0.01
-    extended = found.extend(embedding, {501: "201", 11: "202"})
+    extended = found.extend(embedding, {501: "201", 11: "202"}, full_length=False)
     np.testing.assert_allclose(vector(extended, 501), table["201"] @ matrix + 1, atol=0.01)
     np.testing.assert_allclose(vector(extended, 11), table["202"] @ matrix + 1, atol=0.01)
 

@@ -1,5 +1,9 @@
 """PyKEEN's literal models, made from a matrix of numbers on a graph's own ids.
 
+A training loop of PyKEEN resets a model's parameters when it starts, and there (1.11) draws the literals of these
+models at random, so that they would train on noise: `hold_literals` keeps the numbers. The gated model of that version
+(DistMultLiteralGated) cannot be made at all: it names an argument that its own combination has not.
+
 Import this module inside `embeddings.quiet.quiet`: it imports PyKEEN.
 """
 
@@ -12,13 +16,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from pykeen.models import LiteralModel
+from pykeen.models import LiteralModel, Model
 from pykeen.triples import KGInfo
 from torch import Tensor
 
 from kg.errors import ConfigError, InputError
 
-__all__ = ["LiteralInfo", "literal_factory", "num_attributes", "takes_literals"]
+__all__ = ["LiteralInfo", "hold_literals", "literal_factory", "num_attributes", "takes_literals"]
 
 _LITERALS = "entity_representations.0.base.1._embeddings.weight"  # where LiteralModel keeps them in its state
 
@@ -28,16 +32,16 @@ class LiteralInfo(KGInfo):  # type: ignore[misc]  # PyKEEN is untyped here
 
     def __init__(self, num_entities: int, num_relations: int, values: Float[Tensor, "entity attribute"]) -> None:
         super().__init__(num_entities=num_entities, num_relations=num_relations, create_inverse_triples=False)
-        self.values = values
+        self.numeric_literals = values  # the name some of the models ask for
 
     @property
     def literal_shape(self) -> tuple[int, ...]:
         """(attribute,)"""
-        return tuple(self.values.shape[1:])
+        return tuple(self.numeric_literals.shape[1:])
 
     def get_numeric_literals_tensor(self) -> Float[Tensor, "entity attribute"]:
         """Scaled numbers of the entities."""
-        return self.values
+        return self.numeric_literals
 
 
 def literal_factory(
@@ -61,6 +65,19 @@ def literal_factory(
             "a graph without numeric literals has no use for a literal model"
         )
     return LiteralInfo(num_entities, num_relations, torch.from_numpy(np.array(numbers, dtype=np.float32)))
+
+
+def hold_literals(model: Model) -> None:
+    """Make a fresh literal model keep its numbers when its parameters are reset.
+
+    Raises:
+        ConfigError: another kind of model.
+    """
+    if not isinstance(model, LiteralModel):
+        raise ConfigError(f"Expected a literal model (got {type(model).__name__})")
+    kept = model.entity_representations[0].base[1]
+    # PyKEEN's module sets the numbers, then the torch module within it would draw its weights again
+    kept._embeddings.reset_parameters = kept.reset_parameters
 
 
 def takes_literals(model: type) -> bool:

@@ -66,7 +66,7 @@ def numeric_literals(
         graph: what tells of them.
         entities: term ids, each once, as `Embedding.entities`; shape (entity,).
         scaling: `standard` has mean 0 and standard deviation 1 of the numbers that are there, so that a missing one
-            counts as the mean; `range` goes from 0 to 1 (as in LiteralE, Kristiadi et al. 2019), a missing one as least.
+            counts as the mean; `range` goes from 0 to 1 (LiteralE, Kristiadi et al. 2019), a missing one as the least.
         min_count: entities that must have an attribute for it to count.
 
     Raises:
@@ -140,13 +140,13 @@ def _decimal_year(text: str) -> float | None:
     year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return None
-    days = _days(year, month, day)
     seconds = int(part["hour"] or 0) * 3600 + int(part["minute"] or 0) * 60 + int(part["second"] or 0)
     if part["sign"]:
         ahead = int(part["zone_hour"]) * 3600 + int(part["zone_minute"]) * 60
         seconds += -ahead if part["sign"] == "+" else ahead
-    first, length = _days(year, 1, 1), _days(year + 1, 1, 1) - _days(year, 1, 1)
-    return year + (days - first + seconds / 86400) / length
+    days = _days(year, month, day) + seconds / 86400
+    year += (days >= _days(year + 1, 1, 1)) - (days < _days(year, 1, 1))  # the zone may lead into another one
+    return year + (days - _days(year, 1, 1)) / (_days(year + 1, 1, 1) - _days(year, 1, 1))
 
 
 def _days(year: int, month: int, day: int) -> int:

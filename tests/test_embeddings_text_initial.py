@@ -22,7 +22,8 @@ TEXTS, RELATIONS = RANDOM.normal(size=(300, 20)) * np.geomspace(5, 0.1, 20) + 3,
 def test_shape_spread_and_determinism(model: str, dim: int, numbers: int, method: str) -> None:
     config = EmbeddingConfig(model=model, dim=dim, seed=3)
     entities, relations = initial_vectors(config, TEXTS, RELATIONS, method=method)
-    assert (entities.shape, entities.dtype) == ((300, numbers), np.float32)
+    assert entities.shape == (300, numbers)
+    assert entities.dtype == np.float32
     assert np.sqrt(np.square(entities).mean()) == pytest.approx(initial_spread(config), rel=0.05)
     if model == "RotatE":
         assert relations is None

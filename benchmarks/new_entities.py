@@ -1,7 +1,7 @@
 """How well are entities placed that were not there in training?
 
-    python benchmarks/new_entities.py --data DATA [--parts neighbours,text] [--dim 64] [--epochs 40]
-        [--text-epochs 20] [--encoder-texts 2000] [--json OUT]
+    python benchmarks/new_entities.py --data DATA [--parts neighbours,text] [--models TransE,RotatE] [--dim 64]
+        [--epochs 25] [--text-epochs 12] [--encoder-texts 1200] [--json OUT]
 
 neighbours: from UMLS and CoDEx-S a tenth and a twentieth of the entities are held out with all their training triples.
 Half of a held-out entity's triples with trained entities place it, by TransE and RotatE of the rest; the other half are
@@ -74,7 +74,7 @@ def baselines(embedding: Embedding, new: NDArray[np.int32], seed: int = 0) -> di
     }
 
 
-def neighbours(benchmark: Benchmark, share: float, dim: int, epochs: int) -> dict[str, Figures]:
+def neighbours(benchmark: Benchmark, share: float, models: Sequence[str], dim: int, epochs: int) -> dict[str, Figures]:
     """Entities held out of training, placed by half of their triples, measured on the other half."""
     random = np.random.default_rng(0)
     train = benchmark.train
@@ -97,7 +97,7 @@ def neighbours(benchmark: Benchmark, share: float, dim: int, epochs: int) -> dic
         f"{len(test)} to rank"
     )
     found = {}
-    for model in ("TransE", "RotatE"):
+    for model in models:
         print(f" {model}")
         embedding = trained(rest, benchmark, model, dim, epochs)
         exact = relation_weights(embedding, support, rest)
@@ -145,7 +145,7 @@ def encoder() -> Callable[[Sequence[str]], NDArray[np.floating]]:
     return lambda texts: found.embed(texts)
 
 
-def text(benchmark: Benchmark, dim: int, epochs: int, encoder_texts: int) -> dict[str, Figures]:
+def text(benchmark: Benchmark, models: Sequence[str], dim: int, epochs: int, encoder_texts: int) -> dict[str, Figures]:
     """WN18RR's validation triples with an unseen entity."""
     texts, train = glosses(benchmark), benchmark.train
     seen = np.unique(train[:, [0, 2]])
@@ -162,7 +162,7 @@ def text(benchmark: Benchmark, dim: int, epochs: int, encoder_texts: int) -> dic
     if encoder_texts:
         some = np.random.default_rng(0).choice(sorted(fit_to), min(encoder_texts, len(fit_to)), replace=False)
         maps["text, encoder"] = (encoder(), {int(id): fit_to[int(id)] for id in some})
-    for model in ("TransE", "RotatE"):
+    for model in models:
         print(f" {model}")
         embedding = trained(train, benchmark, model, dim, epochs)
         extended = baselines(embedding, new)
@@ -181,19 +181,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--parts", default="neighbours,text")
+    parser.add_argument("--models", default="TransE,RotatE")
     parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--text-epochs", type=int, default=20)
-    parser.add_argument("--encoder-texts", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--text-epochs", type=int, default=12)
+    parser.add_argument("--encoder-texts", type=int, default=1200)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    began, parts, told = time.process_time(), given.parts.split(","), {}
+    began, told = time.process_time(), dict[str, dict[str, Figures]]()
+    parts, models = given.parts.split(","), given.models.split(",")
     for folder, share in HOLDOUTS if "neighbours" in parts else ():
         benchmark = load_benchmark(given.data / folder)
-        told[benchmark.name] = neighbours(benchmark, share, given.dim, given.epochs)
+        told[benchmark.name] = neighbours(benchmark, share, models, given.dim, given.epochs)
     if "text" in parts:
         benchmark = load_benchmark(given.data / "wn18rr")
-        told[benchmark.name] = text(benchmark, given.dim, given.text_epochs, given.encoder_texts)
+        told[benchmark.name] = text(benchmark, models, given.dim, given.text_epochs, given.encoder_texts)
     print(f"\n{time.process_time() - began:.0f} CPU s")
     if given.json:
         given.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -55,7 +55,7 @@ def figures(
         usual = 1 / ranks(embedding, ordinary[embedding.knows(ordinary)], known)
         parts = {"MRR": both, "entity": sought, "other": given, "ordinary": usual}
         told[name] = {part: float(values.mean()) for part, values in parts.items()}
-        print(f"  {name:24}" + "  ".join(f"{part} {value:.3f}" for part, value in told[name].items()), flush=True)
+        print(f"  {name:30}" + "  ".join(f"{part} {value:.3f}" for part, value in told[name].items()), flush=True)
     return told
 
 
@@ -107,7 +107,7 @@ def neighbours(benchmark: Benchmark, share: float, models: Sequence[str], dim: i
             "full length, weighted": with_neighbours(embedding, support, weights=exact),
         }
         ordinary = benchmark.valid[~np.isin(benchmark.valid[:, [0, 2]], held).any(axis=1)]
-        print(f"  {'without new entities':24}ordinary {usual_mrr(embedding, ordinary, benchmark):.3f}")
+        print(f"  {'without new entities':30}ordinary {usual_mrr(embedding, ordinary, benchmark):.3f}")
         found[model] = figures(extended, test, benchmark, new, ordinary)
         whole = trained(np.concatenate([rest, support]), benchmark, model, dim, epochs)
         found[model] |= figures({"trained with them": whole}, test, benchmark, new, ordinary)
@@ -171,7 +171,7 @@ def text(benchmark: Benchmark, models: Sequence[str], dim: int, epochs: int, enc
             print(f"  {name}: {len(sample)} texts, penalty {mapped.penalty}, error {mapped.error:.3f} of the mean's")
             extended[name + ", plain"] = mapped.extend(embedding, placed, full_length=False)
             extended[name] = mapped.extend(embedding, placed)
-        print(f"  {'without new entities':24}ordinary {usual_mrr(embedding, ordinary, benchmark):.3f}")
+        print(f"  {'without new entities':30}ordinary {usual_mrr(embedding, ordinary, benchmark):.3f}")
         found[model] = figures(extended, test, benchmark, new, ordinary)
     return found
 

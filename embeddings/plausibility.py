@@ -17,7 +17,7 @@ from embeddings.embedding import Embedding
 from embeddings.evidence import embedding_evidence, graph_evidence
 from kg.errors import InputError
 
-__all__ = ["PlausibilityModel", "evidence"]
+__all__ = ["PlausibilityModel", "evidence", "fit_trees"]
 
 _LEAST_IN_LEAF = 3  # examples; one lets the trees learn single triples by heart
 _SHARE_OF_COLUMNS = 0.3  # tried at each split
@@ -63,25 +63,13 @@ class PlausibilityModel:
             InputError: no true or no false example, labels of another length, or an example that is known.
             UnknownTermError: a term of an example was not trained.
         """
-        from sklearn.ensemble import ExtraTreesClassifier  # type: ignore[import-untyped]  # it has no types
-
-        truth = np.asarray(labels, dtype=bool)
-        if truth.shape != (len(examples),) or not truth.any() or truth.all():
-            raise InputError(
-                f"Expected true and false examples with a label each (got {len(examples)} examples, "
-                f"labels of shape {truth.shape}, {int(truth.sum())} true)"
-            )
         facts = {row.tobytes() for row in np.asarray(known, dtype=np.int64)}
         same = sum(row.tobytes() in facts for row in np.asarray(examples, dtype=np.int64))
         if same:
             raise InputError(f"Expected examples that are not among the known triples (got {same} that are)")
         relations = np.unique(np.asarray(examples)[:, 1])
-        forest = ExtraTreesClassifier(
-            trees, min_samples_leaf=_LEAST_IN_LEAF, max_features=_SHARE_OF_COLUMNS, random_state=seed
-        )
-        model = cls(tuple(embeddings), known, relations, forest)
-        forest.fit(model._columns(examples), truth)
-        return model
+        columns = _columns(embeddings, known, relations, examples)
+        return cls(tuple(embeddings), known, relations, fit_trees(columns, labels, trees=trees, seed=seed))
 
     def plausibility(self, triples: NDArray[np.integer]) -> NDArray[np.float64]:
         """Plausibilities in [0, 1]; shape (num_triples,).
@@ -89,11 +77,8 @@ class PlausibilityModel:
         Raises:
             UnknownTermError: a term was not trained.
         """
-        return np.asarray(self.trees.predict_proba(self._columns(triples))[:, 1], dtype=np.float64)
-
-    def _columns(self, triples: NDArray[np.integer]) -> NDArray[np.float64]:
-        which = np.asarray(triples)[:, 1, None] == self.relations
-        return np.concatenate([evidence(self.embeddings, triples, self.known), which], axis=1)
+        columns = _columns(self.embeddings, self.known, self.relations, triples)
+        return np.asarray(self.trees.predict_proba(columns)[:, 1], dtype=np.float64)
 
 
 def evidence(
@@ -106,3 +91,33 @@ def evidence(
     """
     told = [embedding_evidence(embedding, triples, known) for embedding in embeddings]
     return np.concatenate([*told, graph_evidence(triples, known)], axis=1)
+
+
+def fit_trees(columns: NDArray[np.float64], labels: ArrayLike, *, trees: int = 400, seed: int = 0) -> Any:
+    """The scikit-learn classifier of a model, fitted to columns of evidence, shape (num_examples, num_columns).
+
+    Raises:
+        InputError: no true or no false example, or labels of another length.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier  # type: ignore[import-untyped]  # it has no types
+
+    truth = np.asarray(labels, dtype=bool)
+    if truth.shape != (len(columns),) or not truth.any() or truth.all():
+        raise InputError(
+            f"Expected true and false examples with a label each (got {len(columns)} examples, "
+            f"labels of shape {truth.shape}, {int(truth.sum())} true)"
+        )
+    forest = ExtraTreesClassifier(
+        trees, min_samples_leaf=_LEAST_IN_LEAF, max_features=_SHARE_OF_COLUMNS, random_state=seed
+    )
+    return forest.fit(columns, truth)
+
+
+def _columns(
+    embeddings: Sequence[Embedding],
+    known: NDArray[np.integer],
+    relations: NDArray[np.integer],
+    triples: NDArray[np.integer],
+) -> NDArray[np.float64]:
+    which = np.asarray(triples)[:, 1, None] == relations
+    return np.concatenate([evidence(embeddings, triples, known), which], axis=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from embeddings import Embedding, EmbeddingConfig, RankMetrics, evaluate, ranks
 from embeddings.quiet import quiet, seeded
+from kg.benchmark import load_benchmark
 from kg.errors import ConfigError, InputError, UnknownTermError
 
 NUM_ENTITIES, NUM_RELATIONS = 14, 5
@@ -68,6 +72,48 @@ def test_figures_equal_pykeens_evaluator(config: EmbeddingConfig) -> None:
     expected = [theirs.get_metric(f"both.realistic.{name}") for name in names]
     np.testing.assert_allclose([ours.mrr, ours.hits_at_1, ours.hits_at_3, ours.hits_at_10], expected, atol=1e-6)
     assert (ours.count, ours.unseen) == (len(test), 0)
+
+
+def bundled(name: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Test and all triples of a data set that PyKEEN brings, or a slice of WN18RR's validation where it is at hand."""
+    if name == "wn18rr":
+        folder = Path(__file__).resolve().parents[2] / "shared" / "data" / name
+        if not folder.is_dir():
+            pytest.skip(f"no {folder}")
+        benchmark = load_benchmark(folder)
+        trained = np.unique(benchmark.train[:, [0, 2]])
+        seen = np.isin(benchmark.valid[:, [0, 2]], trained).all(axis=1)
+        return benchmark.valid[seen][:128], np.concatenate([benchmark.train, benchmark.valid[seen][:128]])
+    with quiet():
+        origin = importlib.import_module(f"pykeen.datasets.{name}").__file__
+    benchmark = load_benchmark(Path(str(origin)).parent)
+    return benchmark.test, benchmark.known
+
+
+@pytest.mark.parametrize("model", ["TransE", "RotatE"])
+@pytest.mark.parametrize("name", ["nations", "umls", "kinships", "wn18rr"])
+def test_figures_equal_pykeens_evaluator_on_public_benchmarks(name: str, model: str) -> None:
+    test, known = bundled(name)
+    config = EmbeddingConfig(model=model, dim=4)
+    empty = frame(config, known)
+    with quiet(), seeded(0):
+        import torch
+        from pykeen.evaluation import RankBasedEvaluator
+
+        from embeddings.network import filled, make_model
+
+        net = make_model(config, len(empty.entities), len(empty.relations))
+        theirs = RankBasedEvaluator(filtered=True).evaluate(
+            net,
+            torch.from_numpy(empty.dense(test)),
+            batch_size=32,
+            additional_filter_triples=[torch.from_numpy(empty.dense(known))],
+            use_tqdm=False,
+        )
+    ours = evaluate(filled(empty, net, ()), test, known)
+    expected = [theirs.get_metric(f"both.realistic.{n}") for n in ("inverse_harmonic_mean_rank", "hits_at_10")]
+    np.testing.assert_allclose([ours.mrr, ours.hits_at_10], expected, atol=1e-6)
+    assert ours.count == len(test) > 0
 
 
 @settings(max_examples=40, deadline=None)

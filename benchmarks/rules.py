@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from embeddings import RankMetrics, load_embedding, triples_fingerprint
 from engine.mining import MinedRules, RulePredictor, mine_rules
-from engine.prediction.combine import EmbeddingScores, Scores, figures, fit_combination, metrics, ranks
+from engine.prediction.combine import EmbeddingScores, Scores, fit_combination, metrics, ranks
 from kg.benchmark import Benchmark, load_benchmark
 
 
@@ -76,7 +76,7 @@ def combined(rules: RulePredictor, embedding: Any, benchmark: Benchmark, test: N
         seen = scores.knows(other)
         found.append(ranks(scores, other[seen], known))
         unseen += int((~seen).sum())
-    return figures(np.concatenate(found), unseen)
+    return RankMetrics.of(np.concatenate(found), unseen)
 
 
 def measure(options: argparse.Namespace) -> dict[str, RankMetrics]:

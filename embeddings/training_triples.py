@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.columns import Columns
+from kg.columns import Columns, rows_among
 from kg.errors import ConfigError, InputError
 from kg.graph import KnowledgeGraph
 
@@ -59,7 +59,7 @@ def training_triples(
     if source not in SOURCES:
         raise ConfigError(f"Expected a source of training triples of {', '.join(SOURCES)} (got {source!r})")
     asserted = np.unique(graph.entity_triples(), axis=0)
-    leaked = _among(held_out, asserted)
+    leaked = rows_among(held_out, asserted)
     if leaked.any():
         raise InputError(
             f"Expected a graph without its held-out triples (got {int(leaked.sum())} of {len(leaked)} asserted); take "
@@ -67,19 +67,12 @@ def training_triples(
         )
     every = np.unique(graph.entity_triples(inferred=True), axis=0)
     rows = asserted if source == "asserted" else every
-    return TrainingTriples(rows, len(rows) - len(asserted), _among(held_out, every))
+    return TrainingTriples(rows, len(rows) - len(asserted), rows_among(held_out, every))
 
 
 def without(graph: KnowledgeGraph, held_out: NDArray[np.integer]) -> KnowledgeGraph:
     """The graph with these triples no longer asserted and nothing inferred, on the same dictionary."""
     rows = np.stack(graph.asserted.arrays(), axis=1)
-    kept = rows[~_among(rows, np.asarray(held_out))]
+    kept = rows[~rows_among(rows, np.asarray(held_out))]
     columns = Columns.from_arrays(*kept.T)
     return KnowledgeGraph(graph.dictionary, columns, prefixes=graph.prefixes, sources=graph.sources)
-
-
-def _among(rows: NDArray[np.integer], table: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Whether each row is a row of the table; shape (num_rows,)."""
-    both = np.concatenate([np.asarray(table).reshape(-1, 3), np.asarray(rows).reshape(-1, 3)]).astype(np.int64)
-    _, number = np.unique(both, axis=0, return_inverse=True)
-    return np.isin(number[len(table) :], number[: len(table)])

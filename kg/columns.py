@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_SOURCE", "Columns", "Ids", "pack"]
+__all__ = ["NO_SOURCE", "Columns", "Ids", "pack", "rows_among"]
 
 Ids = NDArray[np.int32]
 
@@ -19,6 +19,13 @@ Ids = NDArray[np.int32]
 def pack(high: NDArray[np.integer], low: NDArray[np.integer]) -> NDArray[np.int64]:
     """Two non-negative 32-bit columns as one sortable 64-bit key; shape as given."""
     return (high.astype(np.int64) << 32) | low.astype(np.int64)
+
+
+def rows_among(rows: NDArray[np.integer], table: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Whether each row of three ids is a row of the table; shape (num_rows,)."""
+    both = np.concatenate([np.asarray(table).reshape(-1, 3), np.asarray(rows).reshape(-1, 3)]).astype(np.int64)
+    _, number = np.unique(both, axis=0, return_inverse=True)
+    return np.isin(number[len(table) :], number[: len(table)])
 
 
 NO_SOURCE = 2**31 - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shutil
 import statistics
 import time
 import tomllib
@@ -116,8 +117,6 @@ def _seed(
 
 
 def _trained(benchmark: Benchmark, config: EmbeddingConfig, place: Path | None, tick: Tick | None) -> Embedding:
-    import shutil
-
     from embeddings import load_embedding, train_embedding, triples_fingerprint
 
     fingerprint = triples_fingerprint(benchmark.train, benchmark.graph.dictionary.key)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.hybrid import Reasoner
 from engine.symbolic import Budget, Closure, load_rules, materialise, rules_of
-from kg.columns import Columns
+from kg.columns import Columns, rows_among
 from kg.domain import Domain, load_domain
 from kg.errors import ConfigError, StoreError, TooSmallError
 from kg.graph import KnowledgeGraph
@@ -134,7 +134,7 @@ def embed(
     settings = EmbeddingConfig.from_dict({"seed": config.seed, **config.embedding})
     every = closure.graph.entity_triples()
     hidden = np.array(sorted(held_out_triples(domain, closure)), dtype=np.int32).reshape(-1, 3)
-    triples = every[~_among(every, hidden)]
+    triples = every[~rows_among(every, hidden)]
     if len(triples) < MIN_TRIPLES:
         raise TooSmallError(
             f"Expected at least {MIN_TRIPLES} triples between entities to train on (got {len(triples)}); "
@@ -186,12 +186,6 @@ def held_out_triples(domain: Domain, closure: Closure) -> set[tuple[int, int, in
     """The triples of development and test claims, as term ids: no model is trained on them."""
     claims = [c.triple for c in domain.claims if c.split != "train" and c.triple is not None]
     return {ids for triple in claims if (ids := closure.graph.encode(triple)) is not None}
-
-
-def _among(triples: Triples, others: Triples) -> NDArray[np.bool_]:
-    """Whether each triple is among the others; shape (num_triples,)."""
-    known = {tuple(row) for row in others.tolist()}
-    return np.array([tuple(row) in known for row in triples.tolist()], dtype=bool)
 
 
 # Fusion ---------------------------------------------------------------------------------------------------------
@@ -320,7 +314,7 @@ def _closure_without(closure: Closure, hidden: Collection[tuple[int, int, int]])
     """The closure of the asserted triples that are not hidden: what follows only from hidden ones is left out."""
     graph = closure.graph
     s, p, o = graph.asserted.arrays()
-    keep = ~_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
+    keep = ~rows_among(np.stack([s, p, o], axis=1), np.array(sorted(hidden), dtype=np.int32).reshape(-1, 3))
     rest = type(graph)(graph.dictionary, Columns.from_arrays(s[keep], p[keep], o[keep]), prefixes=graph.prefixes)
     return materialise(rest, closure.ruleset, entailment="none").graph
 

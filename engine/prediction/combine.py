@@ -212,14 +212,7 @@ def metrics(scores: Scores, triples: NDArray[np.integer], known: NDArray[np.inte
     seen = scores.knows(triples)
     if not seen.any():
         raise InputError(f"Expected a triple whose terms are all known (got {len(triples)}, none such)")
-    return figures(ranks(scores, np.asarray(triples)[seen], known), int((~seen).sum()))
-
-
-def figures(found: Floats, unseen: int = 0) -> RankMetrics:
-    """The figures of ranks of shape (num_triples, 2)."""
-    both = found.ravel()
-    shares = {f"hits_at_{k}": float((both <= k).mean()) for k in (1, 3, 10)}
-    return RankMetrics(mrr=float((1 / both).mean()), count=len(found), unseen=unseen, **shares)
+    return RankMetrics.of(ranks(scores, np.asarray(triples)[seen], known), int((~seen).sum()))
 
 
 def _by_query(

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "engine.audit": {"kg", "engine.symbolic", "engine.audit"},
     "engine.mining": {"kg", "engine.symbolic", "engine.mining"},
     "engine.fusion": {"kg", "embeddings", "engine.symbolic", "engine.fusion"},
+    "engine.extraction": {"kg", "embeddings", "engine.symbolic", "engine.fusion", "engine.extraction"},
     "engine.prediction": {"kg", "embeddings", "engine.symbolic", "engine.mining", "engine.prediction"},
     "engine": {"kg", "engine", "engine.symbolic", "engine.audit"},
     "pipelines": {
@@ -27,6 +28,7 @@ MAY_IMPORT = {
         "engine.symbolic",
         "engine.fusion",
         "engine.audit",
+        "engine.extraction",
         "engine.mining",
         "engine.prediction",
         "pipelines",

@@ -1,0 +1,66 @@
+"""What answers the examples of a task: the contract of every method and of its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from pipelines.tasks.example import Example
+
+if TYPE_CHECKING:
+    from engine.symbolic import Proof
+
+__all__ = ["CONTROLS", "Answer", "Control", "Fit", "Method", "Route"]
+
+Control: TypeAlias = Literal["full", "text only", "graph only", "shuffled graph", "no rules", "edge counter"]
+CONTROLS: tuple[Control, ...] = ("full", "text only", "graph only", "shuffled graph", "no rules", "edge counter")
+"""The method as it is, and what it is held against: each leaves out one source of its answers."""
+Route: TypeAlias = Literal["proved", "refuted", "predicted", "abstained"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one example.
+
+    Args:
+        choices: the answers given, best first where there may be several; one for all but entity answers.
+        probability: that it is right, in [0, 1], calibrated on development examples where the method was fitted.
+        route: how it was come by; a score never makes a prediction a proof.
+        proof: of the answer or against it, where the route is proved or refuted.
+        sentences: numbers of the sentences of the passage it rests on.
+        scores: of each choice, where the method has them.
+    """
+
+    choices: tuple[str, ...]
+    probability: float
+    route: Route = "predicted"
+    proof: Proof | None = None
+    sentences: tuple[int, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """Answers examples."""
+
+    def answer(self, examples: Sequence[Example]) -> list[Answer]:
+        """One answer an example, in their order; `answers` and `supervision` of an example are never read."""
+
+
+class Fit(Protocol):
+    """Learns a method; each method's module has one under the name `fit`."""
+
+    def __call__(
+        self,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        *,
+        control: Control,
+        seed: int,
+        settings: Mapping[str, Any],
+    ) -> Method:
+        """The method, trained on `train`, calibrated on `dev`.
+
+        Raises:
+            NotSupportedError: the method has no such control; the message lists those it has.
+        """

@@ -46,11 +46,11 @@ class EmbeddingConfig:
     final_rate: float = 0.05
     """The last epoch's step over the first one's; with a constant step the vectors keep circling the optimum."""
     subsampling: bool = False
-    """Whether a triple weighs less the more often its (head, relation) and (relation, tail) occur (RotatE's code); only
-    for the shared loop, and for PyKEEN losses that take weights."""
+    """Whether a triple weighs less the more often its (head, relation) and (relation, tail) occur (RotatE's code). In
+    the shared loop for NSSA, elsewhere for the losses that take weights in PyKEEN; others are refused."""
     invalid_weight: float = 1.0
-    """Weight of negatives that the schema forbids, where those it allows have 1; only for the shared loop, and where
-    `train_embedding` is given `NegativeKnowledge`."""
+    """Weight of negatives that the schema forbids, where those it allows have 1; only for the shared loop, for NSSA
+    and the losses that take weights in PyKEEN, and where `train_embedding` is given `NegativeKnowledge`."""
     hard_weight: float = 0.0
     """Weight of the loss of triples that the rules contradict, as for `invalid_weight`."""
     mixed_precision: bool = False

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pykeen.losses import NoSampleWeightSupportError
 from pykeen.training import LCWATrainingLoop, SLCWATrainingLoop, TrainingLoop
 from pykeen.training.callbacks import TrainingCallback
 from pykeen.training.training_loop import NonFiniteLossError
@@ -28,7 +29,8 @@ from embeddings.evaluate import evaluate
 from embeddings.negatives import NegativeKnowledge
 from embeddings.network import filled, make_model
 from embeddings.row_adam import RowAdam
-from embeddings.shared import SharedNegativeLoop, SharedNegatives, Subsampling
+from embeddings.shared import SharedNegativeLoop, SharedNegatives
+from embeddings.subsampling import SubsampledLoop, Subsampling
 from kg.errors import ConfigError
 
 __all__ = ["Fitting", "fit"]
@@ -82,6 +84,11 @@ def fit(frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> Embeddi
             )
         except NonFiniteLossError as error:
             raise _diverged(config) from error
+        except NoSampleWeightSupportError as error:
+            raise ConfigError(
+                f"Expected a loss that takes weights, such as bcewithlogits, with subsampling or invalid_weight "
+                f"(got {config.loss}; nssa takes them in the loop 'shared' alone)"
+            ) from error
     if watch.state.best is not None:
         model.load_state_dict(watch.state.best)
     trained = filled(frame, model, tuple(float(loss) for loss in losses))
@@ -112,14 +119,16 @@ def _loop(frame: Embedding, model: Any, factory: CoreTriplesFactory, given: Fitt
     options |= {
         "negative_sampler": SharedNegatives if config.shared else "basic",
         "negative_sampler_kwargs": {"num_negs_per_pos": config.negatives},
-        "loss_weighter": Subsampling(factory.mapped_triples) if config.subsampling else None,
     }
+    subsampling = Subsampling(factory.mapped_triples) if config.subsampling else None
     if not config.shared:
-        return SLCWATrainingLoop(**options)
+        return SLCWATrainingLoop(**options) if subsampling is None else SubsampledLoop(subsampling, **options)
     knowledge = None
     if given.negatives is not None:
         knowledge = given.negatives.dense(frame, invalid_weight=config.invalid_weight, hard_weight=config.hard_weight)
-    return SharedNegativeLoop(**options, knowledge=knowledge, mixed_precision=config.mixed_precision)
+    return SharedNegativeLoop(
+        **options, knowledge=knowledge, subsampling=subsampling, mixed_precision=config.mixed_precision
+    )
 
 
 def _diverged(config: EmbeddingConfig) -> ConfigError:

@@ -53,6 +53,13 @@ class Severity(enum.StrEnum):
     never = "never"
 
 
+class Strictness(enum.StrEnum):
+    """How much a prediction has to fit the schema."""
+
+    open = "open"
+    typed = "typed"
+
+
 class Entailment(enum.StrEnum):
     """The built-in rules to close files under."""
 
@@ -99,6 +106,52 @@ def check(
     if file is not None:
         triples = [claim for _, claim in read_claims(file, closure.graph.prefixes)]
     _show_verdicts(Reasoner(closure).check_many(triples, positive=not deny), closure, as_json)
+
+
+@app.command()
+def predict(
+    folder: Folder,
+    terms: Annotated[
+        list[str], typer.Argument(help="Head and relation, or with --tail the relation alone: compact names or IRIs.")
+    ],
+    tail: Annotated[str | None, typer.Option("--tail", help="The tail, where heads are sought.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many predictions.", min=1)] = 10,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Show what is rejected above the last, with axiom and proof.")
+    ] = False,
+    strictness: Annotated[
+        Strictness, typer.Option("--strictness", help="typed also rejects what has types, none of them asked for.")
+    ] = Strictness.open,
+    unique_names: Annotated[
+        bool, typer.Option("--unique-names", help="Take names not known to be the same to differ.")
+    ] = False,
+    run: RunFolder = None,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Predict tails (or heads) by the embedding of a run, among what schema and rules allow."""
+    from pipelines import predict as predictions
+    from pipelines.describe import inert, ranking_lines
+
+    if len(terms) != (2 if tail is None else 1):
+        raise typer.BadParameter("Expected head and relation, or the relation and --tail", param_hint="TERMS")
+    domain, closure = _close(folder, seconds)
+    found = predictions.predict(
+        closure,
+        run or _default_run(domain),
+        terms[0] if tail is None else None,
+        terms[-1],
+        tail,
+        k=k,
+        rejected=rejected,
+        strictness=strictness.value,
+        unique_names=unique_names,
+    )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        typer.echo("\n".join(map(inert, ranking_lines(found))))
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()

@@ -46,6 +46,7 @@ class Fitting:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int], None] | None = None
     initial: tuple[Floats, Floats | None] | None = None
+    literals: Floats | None = None
     negatives: NegativeKnowledge | None = None
     checkpoint: Checkpoint | None = None
     tracker: Any = None
@@ -57,7 +58,8 @@ def fit(frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> Embeddi
     factory = CoreTriplesFactory(
         torch.from_numpy(frame.dense(triples)), num_entities=len(frame.entities), num_relations=len(frame.relations)
     )
-    model = make_model(config, len(frame.entities), len(frame.relations), initial=given.initial).to(given.device)
+    made = make_model(config, len(frame.entities), len(frame.relations), initial=given.initial, literals=given.literals)
+    model = made.to(given.device)
     loop = _loop(frame, model, factory, given)
     watch = _Watch(frame, triples, given)
     resumed = None if given.checkpoint is None else given.checkpoint.resume(loop)

@@ -118,6 +118,7 @@ def _seed(
 
 def _trained(benchmark: Benchmark, config: EmbeddingConfig, place: Path | None, tick: Tick | None) -> Embedding:
     from embeddings import load_embedding, train_embedding, triples_fingerprint
+    from embeddings.literals import literals_for
 
     fingerprint = triples_fingerprint(benchmark.train, benchmark.graph.dictionary.key)
     if place is not None and (place / "embedding").is_dir():
@@ -134,6 +135,7 @@ def _trained(benchmark: Benchmark, config: EmbeddingConfig, place: Path | None, 
         config,
         validation=benchmark.valid if len(benchmark.valid) else None,
         fingerprint=fingerprint,
+        literals=literals_for(config.model, benchmark.graph),
         progress=None if tick is None else lambda done, most: tick(stage, done, most),
         checkpoint=None if place is None else place / "checkpoint",
         trackers=None if place is None else {"csv": place / "track.csv"},

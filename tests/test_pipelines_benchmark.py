@@ -68,6 +68,9 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     (home / "valid.txt").unlink()
     with pytest.raises(InputError, match="Expected validation or test triples"):
         run_benchmark(home, EmbeddingConfig(epochs=1, dim=2), seeds=[0])
+    (home / "valid.txt").write_text("e0\tr0\te2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="graph without numeric literals has no use for a literal model"):
+        run_benchmark(home, EmbeddingConfig(model="DistMultLiteral", epochs=1, dim=2), seeds=[0])
     with pytest.raises(MissingFileError, match="Expected a configuration as TOML"):
         load_config(tmp_path / "none.toml")
     for text, kind, message in (

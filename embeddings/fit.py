@@ -45,6 +45,7 @@ class Fitting:
     validation: NDArray[np.int32] | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int], None] | None = None
+    validated: Callable[[int, float], None] | None = None
     initial: tuple[Floats, Floats | None] | None = None
     literals: Floats | None = None
     negatives: NegativeKnowledge | None = None
@@ -170,6 +171,7 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
     def __init__(self, frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> None:
         super().__init__()
         self.frame, self.progress, self.checkpoint = frame, given.progress, given.checkpoint
+        self.validated = given.validated
         seen = given.validation
         self.validation = None if seen is None else seen[frame.knows(seen)]
         self.known = triples if seen is None else np.concatenate([triples, seen])
@@ -196,6 +198,8 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
             step=epoch,
             prefix="validation",
         )
+        if self.validated is not None:
+            self.validated(epoch, figures.mrr)
         if figures.mrr > state.best_mrr:
             state.best_mrr, state.waited = figures.mrr, 0
             state.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

@@ -34,6 +34,7 @@ def train_embedding(
     validation: NDArray[np.integer] | None = None,
     fingerprint: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    validated: Callable[[int, float], None] | None = None,
     initial: tuple[Floats, Floats | None] | None = None,
     literals: NumericLiterals | None = None,
     negatives: NegativeKnowledge | None = None,
@@ -51,6 +52,7 @@ def train_embedding(
             the epoch with the best filtered MRR on them wins. Those with terms not in `triples` are passed over.
         fingerprint: what `load_embedding` will ask for; None takes `triples_fingerprint(triples)`.
         progress: called after each epoch with epochs done and the most that will run.
+        validated: called after each validation with epochs done and the MRR; what it raises ends the training.
         initial: vectors of entities and relations to start from, in the order of their term ids and the layout of
             `Embedding`; None for the relations leaves these to PyKEEN. Only TransE and RotatE.
         literals: numbers of entities, for PyKEEN's literal models (DistMultLiteral, ComplExLiteral); they are stored
@@ -106,6 +108,7 @@ def train_embedding(
             validation=seen,
             device=resolve_device(config.device),
             progress=progress,
+            validated=validated,
             initial=initial,
             literals=numbers,
             negatives=negatives,

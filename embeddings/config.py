@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -125,6 +126,19 @@ class EmbeddingConfig:
     def isometric(self) -> bool:
         """Whether the score is minus the L2 distance of a moved query to an entity, so one matrix product ranks all."""
         return not self.model_options and (self.model == "RotatE" or (self.model == "TransE" and self.norm == 2))
+
+    @property
+    def numbers(self) -> int:
+        """Numbers per entity vector: two for each component of a model of complex ones (RotatE, ComplEx)."""
+        return self.dim * (2 if self.model in ("RotatE", "ComplEx") else 1)
+
+    @property
+    def initial_bound(self) -> float:
+        """TransE's and RotatE's entities start uniformly in ± this.
+
+        Two uniform vectors in ±b are about b √numbers apart, so that entities start near the loss's margin.
+        """
+        return self.margin / math.sqrt(self.numbers)
 
     @property
     def negatives(self) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
-import math
 from typing import Any
 
 import numpy as np
@@ -86,10 +85,7 @@ def model_class(name: str) -> type:
 def _vector_options(config: EmbeddingConfig, cls: type) -> dict[str, Any]:
     if config.model not in ("TransE", "RotatE"):
         return {"embedding_dim": config.dim} if "embedding_dim" in inspect.signature(cls).parameters else {}
-    numbers = 2 * config.dim if config.model == "RotatE" else config.dim
-    # Two uniform vectors in ±b are about b * sqrt(numbers) apart, so entities start near the loss's margin.
-    bound = config.margin / math.sqrt(numbers)
-    start = {"a": -bound, "b": bound}
+    start = {"a": -config.initial_bound, "b": config.initial_bound}
     if config.model == "RotatE":
         return {"embedding_dim": config.dim, "entity_initializer": _Uniform(**start)}
     # PyKEEN's TransE keeps entities on the unit sphere, where no distance can reach the margin.
@@ -109,8 +105,7 @@ def _initial_options(
         return {}
     if config.model not in ("TransE", "RotatE"):
         raise NotSupportedError(f"Expected TransE or RotatE where vectors to start from are given (got {config.model})")
-    numbers = 2 * config.dim if config.model == "RotatE" else config.dim
-    found = {}
+    numbers, found = config.numbers, {}
     for kind, count, vectors in zip(("entity", "relation"), rows, initial, strict=True):
         if vectors is None:
             continue

@@ -50,8 +50,10 @@ def run_search(
     """Search settings by the benchmark's validation triples; a search that was stopped goes on from `out`.
 
     Args:
-        base: settings that are not searched. seed: of the training and of what is proposed. out: a folder for `best.toml` (what `load_config` reads), `search.json`
-            (each trial) and `search.journal` (what goes on).
+        base: settings that are not searched.
+        out: a folder for `best.toml` (what `load_config` reads), `search.json` (each trial) and `search.journal` (what
+            goes on).
+        seed: of the trainings, and of what is proposed.
 
     Raises:
         InputError: the benchmark has no validation triples. Else what `search_settings` raises.

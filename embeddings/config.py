@@ -55,7 +55,7 @@ class EmbeddingConfig:
     hard_weight: float = 0.0
     """Weight of the loss of triples that the rules contradict, as for `invalid_weight`."""
     mixed_precision: bool = False
-    """Whether the shared loop's products run in bfloat16; it pays on a GPU alone."""
+    """Whether the shared loop's products run in bfloat16 (the rest stays in float32); it pays on a GPU alone."""
     margin: float = 6.0
     """γ of the loss (RotatE paper, equation 5), if it has one; entities start about this far apart."""
     adversarial_temperature: float = 1.0

@@ -23,7 +23,7 @@ from torch.nn.functional import logsigmoid
 
 from embeddings.completions import Completions
 from embeddings.negatives import DenseNegatives
-from embeddings.self_adversarial import LEAST, adversarial_loss
+from embeddings.self_adversarial import LEAST, adversarial_loss, squared_distances
 from embeddings.subsampling import Subsampling
 
 __all__ = ["SharedNegativeLoop", "SharedNegatives"]
@@ -75,13 +75,12 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
         positives, negatives = batch["positives"][start:stop], batch["negatives"]
         weights = torch.ones(len(positives)) if self._subsampling is None else self._subsampling.of(positives)
         weights = weights.to(self.device).repeat(2)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            queries, targets, vectors = self._vectors(positives.to(self.device), negatives.to(self.device))
-            log_odds = self._log_odds(positives, negatives)
-            if isinstance(self.loss, NSSALoss):
-                loss = self._adversarial(queries, targets, vectors, weights / len(weights), log_odds)
-            else:
-                loss = self._any(queries, targets, vectors, weights, log_odds)
+        queries, targets, vectors = self._vectors(positives.to(self.device), negatives.to(self.device))
+        log_odds = self._log_odds(positives, negatives)
+        if isinstance(self.loss, NSSALoss):
+            loss = self._adversarial(queries, targets, vectors, weights / len(weights), log_odds)
+        else:
+            loss = self._any(queries, targets, vectors, weights, log_odds)
         if self._knowledge is not None and self._knowledge.hard is not None:
             loss = loss + self._knowledge.hard_weight * self._contradicted(self._knowledge.hard)
         total: Tensor = loss + self.model.collect_regularization_term()
@@ -118,6 +117,7 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
             log_odds=log_odds,
             margin=loss.margin,
             temperature=loss.inverse_softmax_temperature,
+            mixed=self._mixed,
         )
         total: Tensor = loss.factor * (positive + negative)
         return total
@@ -126,8 +126,7 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
         self, queries: Tensor, targets: Tensor, vectors: Tensor, weights: Tensor, log_odds: Tensor
     ) -> Float[Tensor, ""]:
         """Any other loss of PyKEEN, by its own code; one that takes no weights raises an error where there are some."""
-        squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
-        negative = -_root(torch.addmm(squares, queries, vectors.T, alpha=-2))
+        negative = -_root(squared_distances(queries, vectors, mixed=self._mixed))
         positive = -_root((queries - targets).square().sum(dim=1))
         weighed = {}
         if self._subsampling is not None or (self._knowledge is not None and self._knowledge.log_weight != 0):

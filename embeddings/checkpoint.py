@@ -95,8 +95,8 @@ class Checkpoint:
         arrays, document = read_store(self.folder, kind=_KIND)
         if document.get("key") != self.key:
             raise StoreError(
-                f"Expected a checkpoint of this training in {self.folder} (got one of another configuration or other "
-                "triples); name another folder, or remove it"
+                f"Expected a checkpoint of this training in {self.folder} (got one of another configuration, other "
+                "triples or literals); name another folder, or remove it"
             )
         tensors = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
         try:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 from rdflib import RDFS, Literal, URIRef, Variable
+from rdflib.term import Node
 
 from engine.symbolic import Closure, Rule, RuleSet, materialise
 from engine.symbolic.rules import Atom, Call, Filter, VariableRef
@@ -72,7 +73,7 @@ def follow(graph: KnowledgeGraph, asked: Sequence[tuple[URIRef, RelationPath]]) 
         asked: topics and the paths to follow from them.
     """
     paths = sorted({path for _, path in asked})
-    told = [(topic, ASKED, path.iri) for topic, path in asked]
+    told: list[tuple[Node, Node, Node]] = [(topic, ASKED, path.iri) for topic, path in asked]
     told += [(path.iri, RDFS.label, Literal(str(path))) for path in paths]
     added = np.array([[*map(graph.dictionary.intern, triple)] for triple in told], dtype=np.int64).reshape(-1, 3)
     with_asked = KnowledgeGraph(

@@ -1,4 +1,4 @@
-"""The lines of task files: records of JSON and cells of tables, each with its line number, all errors with their place."""
+"""The lines of task files: records of JSON and cells of tables, each with its number; errors name file and line."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def json_text(path: Path, text: str, line: int = 1) -> Any:
-    """The value of a text of JSON that starts at a line of a file.
+    """The value of a text of JSON that starts at a line of a file; blank lines before it are not counted.
 
     Raises:
         SyntaxInputError: it is not JSON, or nested too deeply.
@@ -75,7 +75,7 @@ def json_text(path: Path, text: str, line: int = 1) -> Any:
         raise misfit(path, line, "JSON", "values nested too deeply") from error
 
 
-def value(path: Path, line: int, record: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
+def value(path: Path, line: int | None, record: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     """The value of a key of a record, of the type it must have.
 
     Raises:

@@ -75,7 +75,7 @@ class Topics:
             return Asked(_masked(question, *found.span()), self.ids.get(found[1]))
         mentions = self._index.mentions(question)
         if len(mentions) != 1:
-            return Asked(Masked(question, ()), None)
+            return Asked(Masked(question, (0,)), None)
         return Asked(_masked(question, mentions[0].start, mentions[0].end), mentions[0].candidates[0].id)
 
     def terms(self, names: Sequence[str]) -> NDArray[np.int64]:

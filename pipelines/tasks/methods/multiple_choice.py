@@ -34,7 +34,10 @@ __all__ = ["ChoiceFeatures", "GraphNearness", "MultipleChoice", "fit"]
 Floats = NDArray[np.float32]
 
 _SETTINGS = ("graph", "encoder")
-_PENALTY = 0.01  # of the squared weights, as the encoder's other linear readers have it
+_PENALTY = 0.001
+"""Of the squared weights. Features are left at their scale, so that a text as a whole weighs about as much as one count
+of the graph: the embeddings have length 1.
+"""
 _STEPS = 100  # of L-BFGS at most
 _HOPS = 2  # steps between entities that still count as near
 _FAN = 512  # neighbours of one term that are looked at
@@ -103,18 +106,18 @@ class MultipleChoice:
     """Scores choices.
 
     Args:
-        features: of choices. mean, scale, weights: shape (num_features,) each.
+        features: of choices. weights: of the features; shape (num_features,).
         temperature: that scores are divided by before they become probabilities.
     """
 
-    def __init__(self, features: ChoiceFeatures, mean: Floats, scale: Floats, weights: Floats) -> None:
-        self.features, self.mean, self.scale, self.weights, self.temperature = features, mean, scale, weights, 1.0
+    def __init__(self, features: ChoiceFeatures, weights: Floats) -> None:
+        self.features, self.weights, self.temperature = features, weights, 1.0
 
     def scores(self, examples: Sequence[Example]) -> list[NDArray[np.float64]]:
         """The score of each choice of each example."""
         if not examples:
             return []
-        found = ((self.features.of(examples) - self.mean) / self.scale @ self.weights).astype(np.float64)
+        found = (self.features.of(examples) @ self.weights).astype(np.float64)
         return np.split(found, np.cumsum([len(example.choices) for example in examples])[:-1])
 
     def calibrate(self, examples: Sequence[Example]) -> None:
@@ -205,8 +208,6 @@ def fit(
         graph = graph_of(place)
         nearness = GraphNearness(shuffled(graph, seed=seed) if control == "shuffled graph" else graph)
     features = ChoiceFeatures(None if control == "graph only" else resolve_encoder(settings.get("encoder")), nearness)
-    raw = features.of(train)
-    mean, scale = raw.mean(axis=0), raw.std(axis=0) + np.float32(1e-6)
-    method = MultipleChoice(features, mean, scale, _fitted((raw - mean) / scale, train))
+    method = MultipleChoice(features, _fitted(features.of(train), train))
     method.calibrate(dev)
     return method

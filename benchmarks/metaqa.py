@@ -74,8 +74,8 @@ def answered(
     known: Sequence[Example], asked: Sequence[Example], graph: KnowledgeGraph, control: Control, seed: int
 ) -> tuple[list[Answer], dict[str, float]]:
     """The answers of a method fitted to what is known, and what it took."""
-    order = np.random.default_rng(seed).permutation(len(known))
-    dev, train = ([known[row] for row in rows] for rows in np.split(order, [len(order) // 10]))
+    order = np.random.default_rng(seed).permutation(len(known)).tolist()
+    dev, train = ([known[row] for row in rows] for rows in (order[: len(order) // 10], order[len(order) // 10 :]))
     start = time.process_time()
     method = fit(train, dev, control=control, seed=seed, settings={"graph": graph})
     fitted = time.process_time()

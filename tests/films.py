@@ -53,7 +53,7 @@ def films(count: int = 40, *, seed: int = 0) -> KnowledgeGraph:
                 triples.append((EX[f"Film{film}"], EX[relation], EX[f"{people}{person}"]))
     named = {term for s, _, o in triples for term in (s, o)}
     labels: list[tuple[Node, Node, Node]] = [
-        (term, RDFS.label, Literal(str(term).removeprefix(str(EX)))) for term in sorted(named)
+        (term, RDFS.label, Literal(str(term).removeprefix(str(EX)))) for term in sorted(named, key=str)
     ]
     return KnowledgeGraph.from_triples(triples + labels)
 
@@ -69,8 +69,8 @@ def followed(graph: KnowledgeGraph, topic: Node, steps: Steps) -> set[Node]:
 
 def questions(graph: KnowledgeGraph, wordings: slice = slice(None), *, limit: int = 8) -> list[Example]:
     """Questions in some of the wordings of each path, about the first topics that it leads anywhere from."""
-    topics = sorted({term for s, p, o in graph.triples() if p != RDFS.label for term in (s, o)})
-    found = []
+    topics = sorted({term for s, p, o in graph.triples() if p != RDFS.label for term in (s, o)}, key=str)
+    found: list[Example] = []
     for steps, texts in WORDINGS.items():
         ends = {graph.label(topic): followed(graph, topic, steps) for topic in topics}
         asked = [(topic, answers) for topic, answers in ends.items() if answers][:limit]

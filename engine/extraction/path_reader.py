@@ -129,7 +129,7 @@ def _fitted(features: Tensor, wording: Tensor, fits: Tensor, parts: NDArray[np.f
     def loss() -> Tensor:
         optimiser.zero_grad()
         chance = (scorer(features) @ having).softmax(dim=1)[wording]
-        found = -((chance * fits).sum(dim=1) + 1e-9).log().mean() + _PENALTY * scorer.weight.square().sum()
+        found: Tensor = -((chance * fits).sum(dim=1) + 1e-9).log().mean() + _PENALTY * scorer.weight.square().sum()
         found.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return found
 

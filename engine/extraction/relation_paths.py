@@ -50,7 +50,8 @@ class RelationPath:
     def iri(self) -> URIRef:
         """Its name: the predicate from a topic to what it leads to, and the object of `ASKED`."""
         steps = "/".join(("" if forward else "^") + str(relation) for relation, forward in self.steps)
-        return URIRef(_PATH + quote(steps, safe=""))
+        short = ".".join(("" if forward else "inverse-") + local_name(relation) for relation, forward in self.steps)
+        return URIRef(f"{_PATH}{quote(steps, safe='')}#{quote(short, safe='')}")
 
     @cached_property
     def rule(self) -> Rule:

@@ -62,7 +62,7 @@ class GraphNearness:
             self._near[question] = self._rings(question)
         named = self._entities(choice)
         counts = [len(named), *(int(np.isin(named, ring).sum()) for ring in self._near[question])]
-        return np.log1p(counts).tolist()
+        return [float(np.log1p(count)) for count in counts]
 
     def _rings(self, text: str) -> list[NDArray[np.int64]]:
         rings = [self._entities(text)]

@@ -96,7 +96,7 @@ def crossed(
     took = {"fit": 0.0, "answer": 0.0, "proofs": 0.0}
     for side in (0, 1):
         asked = np.flatnonzero(half == side).tolist()
-        known = [examples[row] for row in np.flatnonzero(half != side)]
+        known = [examples[row] for row in np.flatnonzero(half != side).tolist()]
         answers, spent = answered(known, [examples[row] for row in asked], graph, control, seed)
         found |= dict(zip(asked, answers, strict=True))
         took = {key: took[key] + spent[key] for key in took}

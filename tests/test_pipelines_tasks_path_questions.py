@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -15,6 +16,8 @@ from engine.fusion import resolve_encoder
 from kg.errors import ConfigError, InputError, NotSupportedError
 from kg.graph import KnowledgeGraph
 from kg.reading import Masked
+from pipelines.tasks.declaration import load_task
+from pipelines.tasks.evaluate import evaluate
 from pipelines.tasks.example import Example
 from pipelines.tasks.graphs import shuffled
 from pipelines.tasks.method import Answer, Control, Method
@@ -122,12 +125,30 @@ def test_a_shuffled_graph_keeps_labels_and_how_often_terms_stand_where() -> None
     assert set(o2.tolist()) == set(o.tolist())
 
 
-@pytest.mark.parametrize("settings", [{}, {"graph": 3}, {"graph": GRAPH, "hop": 2}])
+@pytest.mark.parametrize("settings", [{}, {"graph": 3}, {"graph": GRAPH, "hop": 2}, {"graph": GRAPH, "hops": 0}])
 def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="graph"):
+    with pytest.raises(ConfigError, match="graph|hops"):
         fit(SEEN, [], control="full", seed=0, settings=settings)
 
 
 def test_nothing_can_be_learnt_where_no_path_leads_to_answers() -> None:
     with pytest.raises(InputError, match="two questions at least"):
         PathReader.fit(resolve_encoder(None), [Masked("who is X", (7,))], [[]])
+
+
+def test_the_task_file_evaluates_questions_and_graph_written_as_metaqa_is(tmp_path: Path) -> None:
+    folder = tmp_path / "metaqa"
+    rows = [t for t in GRAPH.triples() if t.predicate != RDFS.label]
+    kb = "".join(f"{GRAPH.label(s)}|{str(p).removeprefix(str(EX))}|{GRAPH.label(o)}\n" for s, p, o in rows)
+    folder.mkdir()
+    (folder / "kb.txt").write_text(kb, encoding="utf-8")
+    for hops in ("1-hop", "2-hop"):
+        (folder / hops).mkdir()
+        told = (f"{e.question}\t{'|'.join(e.answers)}\n" for e in SEEN if e.group == hops)
+        (folder / hops / "dev.txt").write_text("".join(told), encoding="utf-8")
+    task = load_task(Path(__file__).parents[1] / "data" / "tasks" / "metaqa.toml")
+    (row,) = evaluate(task, tmp_path, controls=["full"])["rows"]
+    assert row["metric"]["mean"] > 0.9
+    assert set(row["groups"]) == {"1-hop", "2-hop"}
+    proved = row["routes"]["proved"]
+    assert (proved["verified"] > 0, proved["failed"], proved["unchecked"]) == (True, 0, 0)

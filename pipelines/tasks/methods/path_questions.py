@@ -231,6 +231,9 @@ def fit(
     unknown = sorted(set(settings) - set(_SETTINGS))
     if unknown or "graph" not in settings:
         raise ConfigError(f"Expected the settings {', '.join(_SETTINGS)}, 'graph' at least (got {sorted(settings)})")
+    hops = settings.get("hops", 3)
+    if not isinstance(hops, int) or isinstance(hops, bool) or hops < 1:
+        raise ConfigError(f"Expected a whole number from 1 for the setting 'hops' (got {hops!r})")
     encoder = resolve_encoder(settings.get("encoder"))
     if control == "text only":
         answers: dict[str, Counter[str]] = {}
@@ -239,7 +242,7 @@ def fit(
         return WordingAnswers(encoder, answers)
     graph = graph_of(settings["graph"])
     topics = Topics(shuffled(graph, seed=seed) if control == "shuffled graph" else graph)
-    search = PathSearch(topics.graph, hops=int(settings.get("hops", 3)))
+    search = PathSearch(topics.graph, hops=hops)
     asked = [topics.asked(example.question) for example in train]
     leads = [
         [] if one.topic is None else search.leads(one.topic, topics.terms(example.answers))

@@ -127,7 +127,7 @@ def test_a_shuffled_graph_keeps_labels_and_how_often_terms_stand_where() -> None
 
 @pytest.mark.parametrize("settings", [{}, {"graph": 3}, {"graph": GRAPH, "hop": 2}, {"graph": GRAPH, "hops": 0}])
 def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="graph|hops"):
+    with pytest.raises(ConfigError, match=r"graph|hops"):
         fit(SEEN, [], control="full", seed=0, settings=settings)
 
 

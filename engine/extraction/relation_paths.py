@@ -1,8 +1,8 @@
 """Relation paths: the way from a topic to what is asked for, as a rule of the engine and as a search in the graph.
 
-"Who directed films by the writer of T" is the path written_by, written_by⁻¹, directed_by from T. A path is a value; its
-rule infers what it leads to for the topics asked about, so that every answer has a proof: the triples of the path, and
-that this path was asked for. What the topic itself is no answer to.
+"Who directed films by the writer of T" is the path `written_by/^written_by/directed_by` from T. A path is a value; its
+rule infers what it leads to from the topics asked about, so that every answer has a proof: the triples of the path, and
+that this path was asked for. The topic itself is never an answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kg.adjacency import ranges
 from kg.graph import KnowledgeGraph
 from kg.terms import local_name
 
-__all__ = ["ASKED", "PathSearch", "RelationPath", "follow"]
+__all__ = ["ASKED", "Lead", "PathSearch", "RelationPath", "follow"]
 
 Ids = NDArray[np.int64]
 

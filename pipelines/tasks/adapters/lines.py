@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +88,6 @@ def value(path: Path, line: int | None, record: Mapping[str, Any], key: str, kin
     return found
 
 
-def misfit(path: Path, line: int | None, expected: str, got: str | Sequence[str]) -> SyntaxInputError:
+def misfit(path: Path, line: int | None, expected: str, got: str) -> SyntaxInputError:
     """The error that a line is not what it should be."""
     return SyntaxInputError(f"Expected {expected} (got {got})", file=str(path), line=line)

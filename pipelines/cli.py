@@ -432,6 +432,43 @@ def train(
 
 
 @app.command()
+def evaluate(
+    task: Annotated[Path, typer.Argument(help="A task as TOML, as in data/tasks.")],
+    data: Annotated[Path, typer.Option("--data", help="The folder that the task's files are in.")],
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Run text only, graph only, shuffled graph, no rules, edge counter too.")
+    ] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="How many seeds; default: the task's.", min=1)] = None,
+    test: Annotated[
+        list[Path] | None, typer.Option("--test", help="Measure on this file, not on development examples.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Keep the figures and the models in this folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a task's method, and what it owes to text, graph and rules: a table with intervals, routes and proofs."""
+    from pipelines.describe import inert
+    from pipelines.tasks.declaration import load_task
+    from pipelines.tasks.evaluate import evaluate
+    from pipelines.tasks.method import CONTROLS
+    from pipelines.tasks.table import table_lines
+
+    with _progress() as progress:
+        report = evaluate(
+            load_task(task),
+            data,
+            controls=CONTROLS if controls else (),
+            seeds=None if seeds is None else range(seeds),
+            test=tuple(test or ()),
+            out=out,
+            tick=progress,
+        )
+    if as_json:
+        _print_json(report)
+    else:
+        typer.echo(inert("\n".join(table_lines(report))))
+
+
+@app.command()
 def demo(
     folder: Folder,
     run: RunFolder = None,

@@ -23,6 +23,7 @@ __all__ = [
     "binary_metrics",
     "compare",
     "evaluate_fusion",
+    "paired_difference",
     "plausibilities",
     "predict_logits",
 ]
@@ -64,7 +65,7 @@ class PairedDifference:
     Attributes:
         difference: of the accuracies, in [-1, 1].
         low, high: bounds of the 95 % bootstrap interval over claims.
-        only_first, only_second: claims that only the first, only the second model has right.
+        only_first, only_second: claims that only the first, only the second model has right (over seeds: more often).
         count: number of claims.
     """
 
@@ -203,15 +204,33 @@ def compare(
     a, b = (np.asarray(p, dtype=np.float64) for p in (first, second))
     if not truth.size or a.shape != truth.shape or b.shape != truth.shape:
         raise InputError(f"Expected three rows of the same length (got {truth.shape}, {a.shape}, {b.shape})")
-    right_a, right_b = (a >= 0.5) == truth, (b >= 0.5) == truth
-    gain = right_a.astype(np.float64) - right_b
+    return paired_difference((a >= 0.5) == truth, (b >= 0.5) == truth, seed=seed, draws=draws)
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike, *, seed: int = 0, draws: int = 2000) -> PairedDifference:
+    """The difference of how often two models are right on the same claims, with a paired bootstrap interval.
+
+    Args:
+        first, second: whether each claim is right, or how often over several seeds, in [0, 1]; shape (claim,) each.
+        seed: of the bootstrap.
+        draws: bootstrap samples.
+
+    Raises:
+        InputError: no claims, or shapes that differ.
+    """
+    right_a, right_b = (np.asarray(right, dtype=np.float64) for right in (first, second))
+    if not right_a.size or right_a.shape != right_b.shape:
+        raise InputError(
+            f"Expected two rows of the same length, at least one claim (got {right_a.shape}, {right_b.shape})"
+        )
+    gain = right_a - right_b
     drawn = np.random.default_rng(seed).integers(0, len(gain), size=(draws, len(gain)))
     low, high = np.quantile(gain[drawn].mean(axis=1), (0.025, 0.975))
     return PairedDifference(
         difference=float(gain.mean()),
         low=float(low),
         high=float(high),
-        only_first=int((right_a & ~right_b).sum()),
-        only_second=int((right_b & ~right_a).sum()),
+        only_first=int((gain > 0).sum()),
+        only_second=int((gain < 0).sum()),
         count=len(gain),
     )

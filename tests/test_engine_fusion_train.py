@@ -90,7 +90,7 @@ def test_every_mode_trains_what_it_sees(
 ) -> None:
     model = train_fusion(examples, closure, small_embedding(closure), encoder, replace(LONGER, mode=mode, epochs=3))
     assert model.history[-1].loss < model.history[0].loss
-    assert bool(model.joint_head.weight.any()) == (mode != "text only")
+    assert bool(model.head.joint_head.weight.any()) == (mode != "text only")
     assert bool(model.exchanges[0].get_parameter("token_gate").any()) == (mode in ("fusion", "shuffled graph"))
 
 

@@ -204,13 +204,12 @@ class Collator:
         """What is right, and which claims belong together."""
         numbers: dict[str, int] = {}
         keys = [example.group or f"\0{at}" for at, example in enumerate(examples)]  # no group has a name like this
-        asked = [example.triple is not None and example.triple[1] == ASKED for example in examples]
-        rows = [self._relation_row.get(e.answers[0], -1) if a else -1 for e, a in zip(examples, asked, strict=True)]
+        wanted = [e.answers[0] if self.config.target == "relation" and e.answers else ASKED for e in examples]
         right = [node in examples[at].answers for node, at in zip(nodes, graph, strict=True)]
         return {
             "group": torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys], dtype=torch.int64),
             "answer": torch.tensor(right, dtype=torch.bool),
-            "relation_answer": torch.tensor(rows, dtype=torch.int64),
+            "relation_answer": torch.tensor([self._relation_row.get(id, -1) for id in wanted], dtype=torch.int64),
         }
 
     def _evidence(self, example: ClaimExample, hidden: Collection[IdTriple]) -> Subgraph | None:

@@ -97,7 +97,8 @@ class NodeHead(_Head):
     def text(self, pooled: Tensor, batch: Batch) -> Tensor:
         """How well the label of each node fits the text; shape (node, 1)."""
         wanted = self.text_head(pooled)[batch.graph]
-        return (wanted * batch.label_vector).sum(-1, keepdim=True)
+        fit: Tensor = (wanted * batch.label_vector).sum(-1, keepdim=True)
+        return fit
 
     def joint(self, pooled: Tensor | None, nodes: Tensor, batch: Batch) -> Tensor:
         """What text and graph say together of each node, beside its claim's head; shape (node, 1)."""

@@ -103,6 +103,8 @@ class FusionModel(nn.Module):
         ConfigError: more fused or frozen layers than the encoder has.
     """
 
+    relation_labels: Tensor
+
     def __init__(self, collator: Collator, config: FusionConfig) -> None:
         super().__init__()
         encoder, dim = collator.encoder, config.node_dim

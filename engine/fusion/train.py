@@ -77,7 +77,8 @@ def train_fusion(
         raise InputError("Expected at least one example to learn from (got none)")
     if config.rule_loss and not ties:
         raise ConfigError("Expected ties of the examples for 'rule_loss' above 0 (got none); make them by tie_claims")
-    check_examples([*examples, *validation], config.target)
+    check_examples(examples, config.target)
+    check_examples(validation, config.target)
     device = _device(config.device)
     collator = Collator(closure, embedding, encoder, config)
     collator.tokens([example.text for example in (*examples, *validation)])  # a text too long fails before any work
@@ -194,7 +195,7 @@ class Training:
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
         """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
-        examples = self.examples
+        examples: Sequence[ClaimExample] = self.examples
         if self.config.mode in ("text only", "shuffled graph"):
             seed = int(self.order.integers(2**31)) if self.config.mode == "shuffled graph" else 0
             examples = as_seen(examples, self.config, self.config.mode, seed)

@@ -6,8 +6,9 @@
     python -m benchmarks.fusion ask       [--claims 300]
     python -m benchmarks.fusion rules     [--claims 400] [--epochs 3] [--seeds 2] [--weight 0.5]
 
-Each takes --domain FOLDER (data/domains/medicine), --encoder NAME and --json OUT. Seconds are CPU seconds of the
-process, with as many threads as torch is given (OMP_NUM_THREADS=1 for one); on a shared machine they are noisy.
+Each takes --domain FOLDER (data/domains/medicine), --encoder NAME, --layers 3 (fused and trained) and --json OUT.
+Seconds are CPU seconds of the process, with as many threads as torch is given (OMP_NUM_THREADS=1 for one); on a shared
+machine they are noisy.
 
 trainer    Trains and predicts with the fusion model, and with the same encoder, text only, in a plain Hugging Face
            `Trainer`: same claims, same trained layers, same batch size, in turns. Memory is what each adds to the
@@ -149,7 +150,7 @@ def trainer_of(encoder: Encoder, config: FusionConfig, train: Sequence[ClaimExam
 def run_trainer(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
     """Both sides in turns, and the ratio of their costs."""
     train, test = setting.claims(args.claims, 1), setting.claims(args.claims, 2)
-    config = FusionConfig(epochs=args.epochs, batch_size=BATCH, device="cpu", patience=args.epochs)
+    config = FusionConfig(epochs=args.epochs, batch_size=BATCH, fused_layers=args.layers, device="cpu")
     rates: dict[str, list[float]] = {
         f"{side} {part}": [] for side in ("trainer", "fusion") for part in ("train", "infer")
     }
@@ -212,7 +213,7 @@ def peak_memory(work: Callable[[], Any]) -> float:
 def run_options(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
     """Training and prediction under each option."""
     train, test = setting.claims(args.claims, 1), setting.claims(args.claims, 2)
-    base = FusionConfig(epochs=1, batch_size=BATCH, device="cpu")
+    base = FusionConfig(epochs=1, batch_size=BATCH, fused_layers=args.layers, device="cpu")
     settings: dict[str, FusionConfig] = {
         "cross, dense": base,
         "cross, sparse": replace(base, attention="sparse"),
@@ -305,7 +306,9 @@ def run_rules(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
         tied, ties = tie_claims(setting.closure, given, count=args.claims, seed=3000 + seed, hidden=asked)
         tied, ties = without(tied, ties, asked)
         for weight in (0.0, args.weight):
-            config = FusionConfig(epochs=args.epochs, seed=seed, rule_loss=weight, device="cpu", patience=args.epochs)
+            config = FusionConfig(
+                epochs=args.epochs, seed=seed, rule_loss=weight, fused_layers=args.layers, device="cpu"
+            )
             model = setting.train(tied, config, ties=ties, hidden=asked)
             row = measured(model, test, test_ties, asked)
             figures.setdefault(f"rule_loss = {weight:g}", []).append(row)
@@ -365,6 +368,7 @@ def main() -> None:
     parser.add_argument("--encoder", default=None)
     parser.add_argument("--claims", type=int, default=None)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--weight", type=float, default=0.5)

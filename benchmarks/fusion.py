@@ -3,7 +3,7 @@
     python -m benchmarks.fusion trainer   [--claims 192] [--epochs 3] [--repeats 2]
     python -m benchmarks.fusion options   [--claims 192]
     python -m benchmarks.fusion attention
-    python -m benchmarks.fusion ask       [--claims 300]
+    python -m benchmarks.fusion ask       [--claims 300] [--run FOLDER]
     python -m benchmarks.fusion rules     [--claims 400] [--epochs 3] [--seeds 2] [--weight 0.5]
 
 Each takes --domain FOLDER (data/domains/medicine), --encoder NAME, --layers 3 (fused and trained) and --json OUT.
@@ -60,6 +60,7 @@ from engine.fusion.encoder import mean_pool
 from engine.fusion.gnn import Edges, RelationalAttention
 from kg.domain import Domain
 from pipelines.build import close, closure_key, reasoner_with
+from pipelines.run import Run
 
 BATCH = 32
 T = TypeVar("T")
@@ -250,7 +251,7 @@ def run_attention(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
             layer.dense(x, edges, states).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
         def sparse(x: Tensor = x, edges: Edges = edges, states: Tensor = states, index: Tensor = index) -> None:
-            layer(x.flatten(0, 1), index, states, edges.kind).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            layer(x.flatten(0, 1), index, states, edges.kind).sum().backward()
 
         for work in (dense, sparse):
             work()
@@ -269,7 +270,8 @@ def run_attention(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
 def run_ask(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
     """Wall-clock and CPU milliseconds of each question, after a first one."""
     model = setting.train(setting.claims(64, 1), FusionConfig(epochs=1, device="cpu"))
-    plain = reasoner_with(setting.domain, setting.closure, None, setting.encoder)
+    run = None if args.run is None else Run(args.run, {})
+    plain = reasoner_with(setting.domain, setting.closure, None, setting.encoder, run=run)
     reasoner = Reasoner(setting.closure, former=plain.former, scorer=Scorer(model))
     texts = [claim.text for claim in setting.domain.claims]
     texts += [claim.text for claim in setting.claims(max(args.claims - len(texts), 2), 5)]
@@ -373,6 +375,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--weight", type=float, default=0.5)
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmark-trainer"))
+    parser.add_argument("--run", type=Path, default=None, help="a run folder that keeps the learnt reader of claims")
     parser.add_argument("--json", type=Path, default=None)
     args = parser.parse_args()
     args.claims = args.claims or {"rules": 400, "ask": 300}.get(args.command, 192)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -149,11 +150,18 @@ def test_auto_attention_is_sparse_for_a_large_subgraph(
 ) -> None:
     model = small_model(closure, encoder, None)
     used: list[str] = []
-    for name in ("dense", "forward"):
+
+    def told(name: str) -> Callable[..., Any]:
         real = getattr(RelationalAttention, name)
-        monkeypatch.setattr(
-            RelationalAttention, name, lambda *parts, real=real, name=name: used.append(name) or real(*parts)
-        )
+
+        def step(*parts: Any) -> Any:
+            used.append(name)
+            return real(*parts)
+
+        return step
+
+    for name in ("dense", "forward"):
+        monkeypatch.setattr(RelationalAttention, name, told(name))
     logits(model, claims(closure)[:1])
     monkeypatch.setattr("engine.fusion.model._DENSE_NODES", 1)
     logits(model, claims(closure)[:1])

@@ -16,6 +16,8 @@ _WIDTH, _HEIGHT, _GAP, _LINE = 250, 52, 24, 16  # of a box, between two, and of 
 _TEXT, _MIDDLE, _GRAPH = 20, 300, 580  # left edges of the three columns
 _FILLS = {"text": "#e3eefb", "graph": "#e4f4e6", "both": "#fdf1d8", "given": "#ffffff"}
 
+_Row = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
+
 
 @dataclass(frozen=True)
 class _Box:
@@ -45,7 +47,7 @@ def figure(config: FusionConfig | None = None, *, token_dim: int = 384, text_lay
     config = FusionConfig() if config is None else config
     lower, dim = text_layers - config.fused_layers, config.node_dim
     tokens, nodes = f"(batch, token, {token_dim})", f"(batch, node, {dim})"
-    rows = [
+    rows: list[_Row] = [
         (("given", "sentence", "ids (batch, token)"), None, ("given", "grounded subgraph", _budget(config))),
         (
             ("text", f"text layers 1 to {lower}, of the text alone", tokens),
@@ -78,9 +80,6 @@ def figure(config: FusionConfig | None = None, *, token_dim: int = 384, text_lay
 
 def _budget(config: FusionConfig) -> str:
     return f"≤ {config.max_nodes} nodes within {config.hops} hops, edges (2, edge)"
-
-
-_Row = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
 
 
 def _drawn(rows: list[_Row]) -> str:

@@ -1,7 +1,7 @@
 """What does the graph cost beside the text, and what do the fusion model's options cost and bring?
 
     python -m benchmarks.fusion trainer   [--claims 192] [--epochs 3] [--repeats 2]
-    python -m benchmarks.fusion options   [--claims 192]
+    python -m benchmarks.fusion options   [--claims 192] [--compiled]
     python -m benchmarks.fusion attention
     python -m benchmarks.fusion ask       [--claims 300] [--run FOLDER]
     python -m benchmarks.fusion rules     [--claims 400] [--epochs 3] [--seeds 2] [--weight 0.5]
@@ -222,8 +222,9 @@ def run_options(setting: Setting, args: argparse.Namespace) -> dict[str, Any]:
         "pair, sparse": replace(base, exchange="pair", attention="sparse"),
         "text only": replace(base, mode="text only"),
         "bfloat16": replace(base, precision="bfloat16"),
-        "compiled": replace(base, compile=True),
     }
+    if args.compiled:
+        settings["compiled"] = replace(base, compile=True)
     setting.train(train, base)  # labels and texts are encoded once
     figures = {}
     print(f"{'':16}{'train claims/s':>16}{'infer claims/s':>16}")
@@ -375,6 +376,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--weight", type=float, default=0.5)
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmark-trainer"))
+    parser.add_argument("--compiled", action="store_true", help="also with compiled layers, which takes minutes")
     parser.add_argument("--run", type=Path, default=None, help="a run folder that keeps the learnt reader of claims")
     parser.add_argument("--json", type=Path, default=None)
     args = parser.parse_args()

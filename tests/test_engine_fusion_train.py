@@ -247,3 +247,15 @@ def test_bfloat16_gives_nearly_the_same_logits(
     finally:
         trained.config = replace(trained.config, precision="auto")
     assert 0 < np.abs(rough - exact).max() < 0.3
+
+
+@pytest.mark.slow
+def test_compiled_layers_train_to_nearly_the_same_logits(
+    closure: Closure, encoder: Encoder, examples: list[ClaimExample]
+) -> None:
+    few = examples[:16]
+    plain, compiled = (
+        train_fusion(few, closure, None, encoder, replace(SMALL, epochs=1, compile=wanted)) for wanted in (False, True)
+    )
+    assert {name for name, _ in plain.trained_parameters()} == {name for name, _ in compiled.trained_parameters()}
+    np.testing.assert_allclose(predict_logits(compiled, few), predict_logits(plain, few), atol=1e-4)

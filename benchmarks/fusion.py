@@ -335,7 +335,10 @@ def without(
 def measured(
     model: FusionModel, test: Sequence[ClaimExample], ties: Mapping[str, Tie], hidden: set[Any]
 ) -> dict[str, float]:
-    """Accuracy on labelled claims, on those that only the rules label, and the share of ties that are broken."""
+    """Accuracy on labelled claims, on those that only the rules label, and the share of ties that are broken.
+
+    The share of conclusions among the ties is the accuracy of believing all of the tied claims.
+    """
     labelled = [example for example in test if example.label == example.label]
     logits = predict_logits(model, test, hidden=hidden)
     believed: dict[str, list[bool]] = {}
@@ -350,7 +353,7 @@ def measured(
         "labelled accuracy": evaluate_fusion(model, labelled, hidden=hidden).accuracy,
         "tied accuracy": float(np.mean(concluded)),
         "rules broken": float(np.mean(broken)),
-        "ties": float(len(ties)),
+        "share concluded": float(np.mean([tie.concluded for tie in ties.values()])),
     }
 
 

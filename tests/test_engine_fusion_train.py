@@ -250,6 +250,7 @@ def test_bfloat16_gives_nearly_the_same_logits(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, while its compiler is imported
 def test_compiled_layers_train_to_nearly_the_same_logits(
     closure: Closure, encoder: Encoder, examples: list[ClaimExample]
 ) -> None:

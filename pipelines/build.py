@@ -348,17 +348,21 @@ def _train_fusion(
     progress: Progress | None,
     folder: Path,
 ) -> None:
-    from engine.fusion import save_fusion, train_fusion
+    from engine.fusion import save_fusion, tie_claims, train_fusion
 
     tick = None if progress is None else partial(progress, settings.mode)
+    examples, ties = list(data.train), None
+    if settings.rule_loss:
+        examples, ties = tie_claims(closure, examples, count=len(examples), seed=settings.seed, hidden=data.hidden)
     model = train_fusion(
-        data.train,
+        examples,
         closure,
         embedded.embedding,
         encoder,
         settings,
         validation=data.validation,
         hidden=data.hidden,
+        ties=ties,
         progress=tick,
     )
     save_fusion(model, folder, validation=data.validation, hidden=data.hidden)

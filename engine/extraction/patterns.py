@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from engine.extraction.parse import NO_WORD, Parse, Role
 from kg.errors import InputError, MissingFileError
@@ -61,6 +61,9 @@ class _Match(NamedTuple):
     choices: tuple[str, ...]
 
 
+_Memory: TypeAlias = dict[tuple[str, int], list[_Match]]
+
+
 @dataclass(frozen=True)
 class Patterns:
     """What a TOML file of patterns declares; see `load_patterns`.
@@ -87,17 +90,19 @@ class Patterns:
         given = list(words)
         while given and given[-1] in ".!":
             given.pop()
-        memory: dict[tuple[str, int], list[_Match]] = {}
+        memory: _Memory = {}
         whole = (match for match in self._match("sentence", given, 0, memory) if match.stop == len(given))
         found: dict[Parse, Way] = {}
+        function = sorted({word for word in given if word in self.closed})
         for match in islice(whole, _MOST):
             for antecedent in _ANTECEDENTS:
                 parse, asked = _assemble(match.items, len(words), antecedent)
-                choices = (*match.choices, f"antecedent: {antecedent}") if asked else match.choices
+                choices = (*match.choices, *(f"{match.choices[0]}, with {word}" for word in function))
+                choices += (f"antecedent: {antecedent}",) if asked else ()
                 found.setdefault(parse, Way(parse, choices))
         return list(found.values())
 
-    def _match(self, symbol: str, words: list[str], at: int, memory: dict[tuple[str, int], list[_Match]]) -> list[_Match]:
+    def _match(self, symbol: str, words: list[str], at: int, memory: _Memory) -> list[_Match]:
         """The ways a symbol can begin at a word."""
         known = memory.get((symbol, at))
         if known is None:
@@ -113,9 +118,7 @@ class Patterns:
             memory[symbol, at] = known
         return known
 
-    def _match_forms(
-        self, symbol: str, words: list[str], at: int, memory: dict[tuple[str, int], list[_Match]]
-    ) -> list[_Match]:
+    def _match_forms(self, symbol: str, words: list[str], at: int, memory: _Memory) -> list[_Match]:
         found = []
         for form in self.forms[symbol]:
             partial = [_Match(at, (), ())]

@@ -10,7 +10,6 @@ Many theories share one closure: their terms are IRIs under the theory's own num
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,6 +23,7 @@ from engine.extraction.candidates import CandidateRule, CandidateTriple, Pattern
 from engine.extraction.inflection import base_forms
 from engine.extraction.parse import IS
 from engine.symbolic import Closure, Proof, Rule, RuleSet, materialise, weigh
+from engine.symbolic.derivations import Target
 from engine.symbolic.rules import Atom, BodyElement, Negation
 from engine.symbolic.stratify import stratify_rules
 from kg import KnowledgeGraph
@@ -43,7 +43,7 @@ class Read:
 
     Args:
         text: the sentence.
-        statements: the triples and rules it states; none where it was not read.
+        statements: the triples and rules it states; none where it was not read, or says nothing of use.
         confidence: the reader's probability that this is what it says.
         fault: why it was not read, empty where it was.
     """
@@ -162,9 +162,7 @@ class _Terms:
             return Triple(subject, RDF.type, self.term(mark + self.base[pattern.tail]))
         return Triple(subject, self.term(mark + self.base[pattern.relation]), self.term(pattern.tail))
 
-    def answer(
-        self, at: int, proofs: Mapping[object, tuple[float, Proof | None]], closure: Closure
-    ) -> Conclusion:
+    def answer(self, at: int, proofs: Mapping[Target, tuple[float, Proof | None]], closure: Closure) -> Conclusion:
         """The answer to a question, given the best proofs of what is entailed."""
         read, pair = self.theory.questions[at], self.asked[at]
         if pair is None:
@@ -225,7 +223,7 @@ class _Terms:
 
     def _unusable(self) -> str:
         """Why an absence says nothing; rules without strata are left out."""
-        fault = next((f"not read: {read.text!r}" for read in self.theory.sentences if not read.statements), "")
+        fault = next((f"not read: {read.text!r} ({read.fault})" for read in self.theory.sentences if read.fault), "")
         try:
             stratify_rules(self.rules)
         except StratificationError as error:

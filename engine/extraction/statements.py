@@ -7,7 +7,6 @@ with the parse that answers favour (see `denotation`), and no pattern has a part
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,7 +29,6 @@ from kg.errors import ConfigError, StoreError
 
 __all__ = ["StatementConfig", "StatementReader"]
 
-_LOG = logging.getLogger(__name__)
 _KIND = "noesis statement reader"
 _ARCS = ("subject", "object", "antecedent")
 _FLAGS = ("denied", "concluded")
@@ -184,7 +182,7 @@ class StatementReader:
         config: StatementConfig | None = None,
         *,
         words: Sequence[str] = (),
-        fixed: Mapping[str, frozenset[str]] | None = None,
+        fixed: frozenset[str] = frozenset(),
         progress: Callable[[int, float], None] | None = None,
     ) -> StatementReader:
         """A reader learnt from sentences with their parses.
@@ -193,18 +191,17 @@ class StatementReader:
             encoder: gives the states; it stays as it is.
             sentences: what to learn from, each counting by its weight.
             words: that may stand in place of others (see `renamed`); none for no such sentences.
-            fixed: words that are never replaced, by closed class, as `Patterns.words` has them.
+            fixed: words that are never replaced, such as those of the closed classes.
             progress: called with the epoch and its mean loss.
         """
         made = config or StatementConfig()
         random = np.random.default_rng(made.seed)
         given = [each for each in sentences if each.weight > 0]
         chosen = [given[at] for at in random.permutation(len(given))[: made.sentences]]
-        closed = frozenset(word for row in (fixed or {}).values() for word in row)
         rows = [(words_of(each.text), each.parse, each.weight) for each in chosen]
         if words:
             drawn = random.integers(0, len(rows), made.renamed)
-            rows += [renamed(rows[at], words, closed, random) for at in drawn]
+            rows += [renamed(rows[at], words, fixed, random) for at in drawn]
         states = WordStates(encoder, made.layers)
         rows = [row for row in rows if states.fits(row[0])]
         with torch.random.fork_rng(devices=[]):
@@ -315,7 +312,6 @@ def _train(
             optimizer.step()
             schedule.step()
             losses.append(float(loss.detach()))
-        _LOG.info("epoch %d: loss %.5f", epoch + 1, np.mean(losses))
         if progress is not None:
             progress(epoch + 1, float(np.mean(losses)))
     network.eval()

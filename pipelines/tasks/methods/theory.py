@@ -11,10 +11,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.extraction.candidates import CandidateTriple
-from engine.extraction.denotation import Asked, fit_patterns, supervise
+from engine.extraction.denotation import Asked, PatternReader, fit_patterns, supervise
 from engine.extraction.parse import sentences_of, words_of
 from engine.extraction.patterns import load_patterns
 from engine.extraction.theory import Conclusion, Read, Theory, World, conclude
@@ -22,7 +22,10 @@ from kg.errors import ConfigError, NotSupportedError
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control, Method, Route
 
-__all__ = ["SentenceReader", "TextMethod", "TheoryMethod", "fit"]
+if TYPE_CHECKING:
+    from engine.extraction.statements import StatementReader
+
+__all__ = ["SentenceReader", "TextMethod", "TheoryMethod", "asked", "fit", "learnt_reader"]
 
 _LOG = logging.getLogger(__name__)
 PATTERNS = Path(__file__).parents[3] / "data" / "vocabulary" / "statements.toml"
@@ -130,28 +133,43 @@ def fit(
     made = _settings(settings)
     if control == "text only":
         return _text_only(train, made, seed)
-    patterns = load_patterns(made["patterns"])
     passages = asked(train)
     declared = fit_patterns(
-        patterns, passages[: made["passages"]], world=made["world"], passes=made["passes"], seed=seed, progress=_log
+        load_patterns(made["patterns"]),
+        passages[: made["passages"]],
+        world=made["world"],
+        passes=made["passes"],
+        seed=seed,
+        progress=_log,
     )
-    reader: SentenceReader = declared
-    if made["reader"] == "learnt":
-        from engine.extraction.statements import StatementConfig, StatementReader
-        from engine.fusion.encoder import resolve_encoder
-
-        sentences = supervise(declared, passages, world=made["world"])
-        _LOG.info("%d sentences of %d passages kept", len(sentences), len(passages))
-        known = {w for s in sentences for w, role in zip(words_of(s.text), s.parse.roles, strict=False) if role}
-        encoder = resolve_encoder(made["encoder"])
-        reader = StatementReader.fit(
-            encoder,
-            sentences,
-            StatementConfig(**{"seed": seed, **made["statements"]}),
-            words=_other_words(encoder, known | patterns.closed),
-            fixed=patterns.words,
-        )
+    reader = declared if made["reader"] == "patterns" else learnt_reader(declared, passages, made, seed=seed)
     return TheoryMethod(reader, made["world"], rules=control == "full")
+
+
+def learnt_reader(
+    declared: PatternReader, passages: Sequence[Asked], settings: Mapping[str, Any] | None = None, *, seed: int = 0
+) -> StatementReader:
+    """A reader that learns the parses by which the answers of the passages come out right.
+
+    Args:
+        declared: gives the parses. passages: with answers. settings: as for `fit`. seed: of all that is drawn.
+    """
+    from engine.extraction.statements import StatementConfig, StatementReader
+    from engine.fusion.encoder import resolve_encoder
+
+    made = _settings(settings or {})
+    sentences = supervise(declared, passages, world=made["world"])
+    _LOG.info("%d sentences of %d passages kept", len(sentences), len(passages))
+    known = {word for sentence in sentences for word in words_of(sentence.text)}
+    encoder = resolve_encoder(made["encoder"])
+    return StatementReader.fit(
+        encoder,
+        sentences,
+        StatementConfig(**{"seed": seed, **made["statements"]}),
+        words=_other_words(encoder, known | declared.patterns.closed),
+        fixed=declared.patterns.closed,
+        progress=lambda epoch, loss: _LOG.info("epoch %d over the sentences: loss %.4f", epoch, loss),
+    )
 
 
 def asked(examples: Sequence[Example]) -> list[Asked]:

@@ -46,13 +46,11 @@ class Supervised:
     Args:
         text: the sentence. parse: of its words.
         weight: share of the passages with this sentence in which every question comes out right, in (0, 1].
-        choices: what the parse was made by.
     """
 
     text: str
     parse: Parse
     weight: float
-    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,23 +65,29 @@ class PatternReader:
     patterns: Patterns
     weights: Mapping[str, float] = field(default_factory=dict)
 
+    def best(self, text: str) -> Way | None:
+        """The way to read a sentence; None where no pattern fits."""
+        ways = self.patterns.ways(words_of(text))
+        return ways[_best(ways, self.weights)[0]] if ways else None
+
     def read(self, texts: Sequence[str]) -> list[Read]:
         """What each sentence states; its confidence is that of the best way in a softmax over all."""
         known = {text: _read(text, self.patterns.ways(words_of(text)), self.weights) for text in dict.fromkeys(texts)}
         return [known[text] for text in texts]
 
 
-def _scores(ways: Sequence[Way], weights: Mapping[str, float]) -> list[float]:
-    return [sum(weights.get(choice, 0.0) for choice in way.choices) for way in ways]
+def _best(ways: Sequence[Way], weights: Mapping[str, float]) -> tuple[int, float]:
+    """The way of greatest weight, and its share in a softmax."""
+    scores = [sum(weights.get(choice, 0.0) for choice in way.choices) for way in ways]
+    top = max(scores)
+    return scores.index(top), 1 / sum(math.exp(score - top) for score in scores)
 
 
 def _read(text: str, ways: Sequence[Way], weights: Mapping[str, float]) -> Read:
     if not ways:
         return Read(text, confidence=0.0, fault="no pattern fits")
-    scores = _scores(ways, weights)
-    top = max(scores)
-    said = statements(words_of(text), ways[scores.index(top)].parse)
-    confidence = 1 / sum(math.exp(score - top) for score in scores)
+    at, confidence = _best(ways, weights)
+    said = statements(words_of(text), ways[at].parse)
     return Read(text, said, confidence if said else 0.0, "" if said else "the pattern gives no statement")
 
 
@@ -142,9 +146,8 @@ def supervise(reader: PatternReader, passages: Sequence[Asked], *, world: World 
     found = []
     for text in counts:
         if good[text] and ways[text]:
-            scores = _scores(ways[text], reader.weights)
-            best = ways[text][scores.index(max(scores))]
-            found.append(Supervised(text, best.parse, good[text] / counts[text], best.choices))
+            way = ways[text][_best(ways[text], reader.weights)[0]]
+            found.append(Supervised(text, way.parse, good[text] / counts[text]))
     return found
 
 

@@ -258,7 +258,7 @@ class StatementReader:
             known = document["encoder"]["sha256"]
             states = WordStates(encoder, config.layers)
             network = _Network(states.dim, config)
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+            network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
         except (KeyError, TypeError, RuntimeError, ConfigError) as error:
             raise StoreError(f"Expected the parts of a statement reader in {folder} ({error})") from error
         if known != encoder.fingerprint:
@@ -338,10 +338,8 @@ def _loss(logits: Mapping[str, Tensor], rows: Sequence[Row]) -> Tensor:
     for at, (words, parse, _) in enumerate(rows):
         targets["roles"][at, : len(words)] = torch.tensor([int(role) for role in parse.roles])
         for name in (*_FLAGS, *_ARCS):
-            asked = _asked(name, parse.roles)
-            targets[name][at, asked] = torch.tensor([int(getattr(parse, name)[word]) for word in asked]) + (
-                name in _ARCS
-            )
+            for word in _asked(name, parse.roles):
+                targets[name][at, word] = int(getattr(parse, name)[word]) + (name in _ARCS)
     total = torch.zeros(len(rows))
     for name in ("roles", *_ARCS):
         total = total + cross_entropy(logits[name].transpose(1, 2), targets[name], reduction="none").sum(1)

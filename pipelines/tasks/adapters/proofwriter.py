@@ -27,7 +27,7 @@ def read(path: Path) -> list[Example]:
         SyntaxInputError: it is no JSON array in UTF-8.
         InputError: a record lacks a field, or its answer is not among its options; the message says where.
     """
-    examples = [_example(record, str(path), line) for line, record in _records(path)]
+    examples = [_example(record, str(path), line) for line, record in list(_records(path))]
     if not examples:
         raise EmptyGraphError("Expected records (got none)", file=str(path))
     return examples

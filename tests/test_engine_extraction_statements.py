@@ -25,7 +25,7 @@ from tests.hamlet import small_encoder
 FILE = Path(__file__).parents[1] / "data" / "vocabulary" / "statements.toml"
 PATTERNS = load_patterns(FILE)
 CONFIG = StatementConfig(
-    layers=1, width=48, arc_width=32, epochs=8, batch=32, rate=1e-2, dropout=0.0, renamed=900, threshold=0.0
+    layers=1, width=48, arc_width=32, epochs=8, batch=16, rate=5e-3, dropout=0.0, renamed=500, threshold=0.0
 )
 FORMS = (
     "{N} is {q}.", "{N} is not {q}.", "The {n} {v}s the {m}.", "The {n} does not {v} the {m}.",
@@ -88,7 +88,7 @@ def share_read(reader: StatementReader, texts: list[str]) -> float:
 
 @pytest.fixture(scope="module")
 def reader(tiny: Encoder) -> StatementReader:
-    return StatementReader.fit(tiny, taught(sentences(300, SEEN)), CONFIG, words=OTHERS, fixed=PATTERNS.closed)
+    return StatementReader.fit(tiny, taught(sentences(200, SEEN)), CONFIG, words=OTHERS, fixed=PATTERNS.closed)
 
 
 def test_sentences_are_read_with_words_that_were_never_seen(reader: StatementReader) -> None:

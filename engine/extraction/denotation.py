@@ -7,10 +7,9 @@ come out right (evolution strategies, Salimans et al. 2017, arXiv:1703.03864, eq
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -60,35 +59,39 @@ class PatternReader:
     Args:
         patterns: what is declared.
         weights: of choices, by name; 0 for those that are not there.
+        trust: of choices, in [0, 1]: the share of passages read with it whose questions all come out right; 0.5 for
+            those that are not there.
     """
 
     patterns: Patterns
     weights: Mapping[str, float] = field(default_factory=dict)
+    trust: Mapping[str, float] = field(default_factory=dict)
 
     def best(self, text: str) -> Way | None:
         """The way to read a sentence; None where no pattern fits."""
-        ways = self.patterns.ways(words_of(text))
-        return ways[_best(ways, self.weights)[0]] if ways else None
+        return _best(self.patterns.ways(words_of(text)), self.weights)
 
     def read(self, texts: Sequence[str]) -> list[Read]:
-        """What each sentence states; its confidence is that of the best way in a softmax over all."""
-        known = {text: _read(text, self.patterns.ways(words_of(text)), self.weights) for text in dict.fromkeys(texts)}
+        """What each sentence states; its confidence is the least trust in a choice of its way."""
+        known = {text: self._read(text, self.best(text)) for text in dict.fromkeys(texts)}
         return [known[text] for text in texts]
 
-
-def _best(ways: Sequence[Way], weights: Mapping[str, float]) -> tuple[int, float]:
-    """The way of greatest weight, and its share in a softmax."""
-    scores = [sum(weights.get(choice, 0.0) for choice in way.choices) for way in ways]
-    top = max(scores)
-    return scores.index(top), 1 / sum(math.exp(score - top) for score in scores)
+    def _read(self, text: str, way: Way | None) -> Read:
+        found = _read(text, way)
+        least = min((self.trust.get(choice, 0.5) for choice in way.choices), default=0.5) if way else 0.0
+        return replace(found, confidence=0.0 if found.fault else least)
 
 
-def _read(text: str, ways: Sequence[Way], weights: Mapping[str, float]) -> Read:
-    if not ways:
-        return Read(text, confidence=0.0, fault="no pattern fits")
-    at, confidence = _best(ways, weights)
-    said = statements(words_of(text), ways[at].parse)
-    return Read(text, said, confidence if said else 0.0, "" if said else "the pattern gives no statement")
+def _best(ways: Sequence[Way], weights: Mapping[str, float]) -> Way | None:
+    """The way of greatest weight, the first among equals."""
+    return max(ways, key=lambda way: sum(weights.get(choice, 0.0) for choice in way.choices), default=None)
+
+
+def _read(text: str, way: Way | None) -> Read:
+    if way is None:
+        return Read(text, fault="no pattern fits")
+    said = statements(words_of(text), way.parse)
+    return Read(text, said, fault="" if said else "the pattern gives no statement")
 
 
 def fit_patterns(
@@ -96,7 +99,7 @@ def fit_patterns(
     passages: Sequence[Asked],
     *,
     world: World = "open",
-    passes: int = 8,
+    passes: int = 10,
     seed: int = 0,
     progress: Callable[[int, float], None] | None = None,
 ) -> PatternReader:
@@ -128,7 +131,22 @@ def fit_patterns(
             weights[choice] = weights.get(choice, 0.0) + _RATE * total / (counts[choice] + len(passages) ** 0.5)
         if progress is not None:
             progress(number, float(np.mean([value for row in right for value in row])))
-    return PatternReader(patterns, weights)
+    return PatternReader(patterns, weights, _trust(passages, ways, weights, world))
+
+
+def _trust(
+    passages: Sequence[Asked], ways: Mapping[str, list[Way]], weights: Mapping[str, float], world: World
+) -> dict[str, float]:
+    """The trust in each choice that is made: right passages and one, of all and two (Laplace's rule of succession)."""
+    counts, good = defaultdict[str, int](int), defaultdict[str, int](int)
+    for passage, row in zip(
+        passages, _right(passages, [_theory(p, ways, weights) for p in passages], world), strict=True
+    ):
+        made = (_best(ways[text], weights) for text in (*passage.sentences, *passage.questions))
+        for choice in {choice for way in made if way for choice in way.choices}:
+            counts[choice] += 1
+            good[choice] += all(row)
+    return {choice: (good[choice] + 1) / (count + 2) for choice, count in counts.items()}
 
 
 def supervise(reader: PatternReader, passages: Sequence[Asked], *, world: World = "open") -> list[Supervised]:
@@ -143,12 +161,8 @@ def supervise(reader: PatternReader, passages: Sequence[Asked], *, world: World 
         for text in {*passage.sentences, *passage.questions}:
             counts[text] += 1
             good[text] += all(row)
-    found = []
-    for text in counts:
-        if good[text] and ways[text]:
-            way = ways[text][_best(ways[text], reader.weights)[0]]
-            found.append(Supervised(text, way.parse, good[text] / counts[text]))
-    return found
+    kept = ((text, _best(ways[text], reader.weights)) for text in counts if good[text])
+    return [Supervised(text, way.parse, good[text] / counts[text]) for text, way in kept if way is not None]
 
 
 def _ways(patterns: Patterns, passages: Sequence[Asked]) -> dict[str, list[Way]]:
@@ -168,7 +182,7 @@ def _disturbance(passage: Asked, ways: Mapping[str, list[Way]], random: np.rando
 
 def _theory(passage: Asked, ways: Mapping[str, list[Way]], weights: Mapping[str, float]) -> Theory:
     def read(texts: Sequence[str]) -> tuple[Read, ...]:
-        return tuple(_read(text, ways[text], weights) for text in texts)
+        return tuple(_read(text, _best(ways[text], weights)) for text in texts)
 
     return Theory(read(passage.sentences), read(passage.questions))
 

@@ -54,11 +54,11 @@ class StatementConfig:
     width: int = 128
     arc_width: int = 64
     dropout: float = 0.2
-    epochs: int = 6
+    epochs: int = 8
     batch: int = 64
     rate: float = 2e-3
-    sentences: int = 5000
-    renamed: int = 5000
+    sentences: int = 2500
+    renamed: int = 2500
     threshold: float = 0.5
     seed: int = 0
 

@@ -39,7 +39,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "patterns": PATTERNS,
     "encoder": None,
     "passages": 800,
-    "passes": 12,
+    "passes": 10,
     "statements": {},
 }
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Literal
 from urllib.parse import quote
 
@@ -134,11 +133,10 @@ class _Terms:
         self.named = URIRef(self.root + "/named")
         reads = (*theory.sentences, *theory.questions)
         self.base = base_forms(word for read in reads for pattern in _patterns(read) for word in _said(pattern))
-        numbers = count()
         for at, read in enumerate(theory.sentences):
-            for statement in read.statements:
+            for number, statement in enumerate(read.statements):
                 if isinstance(statement, CandidateRule):
-                    self._add_rule(at, next(numbers), read, statement)
+                    self._add_rule(at, f"{at}-{number}" if number else f"{at}", read, statement)
                 else:
                     triple = self.triple(statement)
                     self.weights[triple] = max(read.confidence, self.weights.get(triple, 0.0))
@@ -196,7 +194,7 @@ class _Terms:
         pattern = read.statements[0]
         return self.triple(pattern), self.triple(pattern, positive=not pattern.positive)
 
-    def _add_rule(self, at: int, number: int, read: Read, rule: CandidateRule) -> None:
+    def _add_rule(self, at: int, name: str, read: Read, rule: CandidateRule) -> None:
         body: list[BodyElement] = []
         absent: list[BodyElement] = []
         for pattern in rule.body:
@@ -208,7 +206,7 @@ class _Terms:
         bound = {variable for element in body for variable in element.variables}
         free = [v for element in (*absent, head) for v in element.variables if v not in bound]
         body += [Atom(v, RDF.type, self.named) for v in dict.fromkeys(free)]
-        iri = URIRef(f"{self.root}/rule-{number}")
+        iri = URIRef(f"{self.root}/sentence-{name}")
         self.rules.append(Rule(iri, (head,), (*body, *absent), comment=read.text, weight=read.confidence))
         self.sources[iri] = at
 

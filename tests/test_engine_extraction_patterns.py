@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def test_a_pronoun_may_stand_for_the_first_the_nearest_or_a_thing_of_its_own(pat
 @pytest.mark.parametrize("sentence", ["No songs are visual.", "Bob is kind or rough.", "Why?", "", "Anne can sing."])
 def test_what_the_forms_cannot_say_is_not_read(patterns: Patterns, sentence: str) -> None:
     assert readings(patterns, sentence) == []
+
+
+def test_a_sentence_with_millions_of_ways_is_given_up_soon(patterns: Patterns) -> None:
+    words = words_of("if " + " and ".join(["a b c d e f is g of h"] * 40) + " then it is red")
+    start = time.process_time()
+    patterns.ways(words)
+    assert time.process_time() - start < 10  # a tenth of a second on an idle machine
 
 
 def test_a_parse_whose_parts_do_not_fit_states_nothing() -> None:

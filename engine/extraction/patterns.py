@@ -33,6 +33,8 @@ _ROLES = {
 _ANTECEDENTS = ("first", "nearest", "own")
 _MOST = 48
 """Ways that are looked at; a sentence of the controlled kind has fewer than twenty."""
+_BEGUN = 256
+"""Ways that one symbol may begin at one word; it bounds the work on a long sentence, which could have millions."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +106,24 @@ class Patterns:
 
     def _match(self, symbol: str, words: list[str], at: int, memory: _Memory) -> list[_Match]:
         """The ways a symbol can begin at a word."""
-        known = memory.get((symbol, at))
-        if known is None:
+        if (symbol, at) not in memory:
             if symbol in self.forms:
-                known = self._match_forms(symbol, words, at, memory)
+                memory[symbol, at] = self._match_forms(symbol, words, at, memory)
             elif symbol in self.slots:
-                known = self._fill(symbol, words, at)
-            else:
-                known = []
-            if symbol in self.words and at < len(words) and words[at] in self.words[symbol]:
+                memory[symbol, at] = self._fill(symbol, words, at)
+            elif at < len(words) and words[at] in self.words[symbol]:
                 items = (_Item(symbol, at, at + 1, frozenset()),) if symbol in _ROLES else ()
-                known = [_Match(at + 1, items, ())]
-            memory[symbol, at] = known
-        return known
+                memory[symbol, at] = [_Match(at + 1, items, ())]
+            else:
+                memory[symbol, at] = []
+        return memory[symbol, at]
 
     def _match_forms(self, symbol: str, words: list[str], at: int, memory: _Memory) -> list[_Match]:
         found = []
         for form in self.forms[symbol]:
             partial = [_Match(at, (), ())]
             for marks, part in form:
-                partial = [
+                joined = (
                     _Match(
                         after.stop,
                         (*before.items, *(item._replace(marks=item.marks | marks) for item in after.items)),
@@ -131,10 +131,11 @@ class Patterns:
                     )
                     for before in partial
                     for after in self._match(part, words, before.stop, memory)
-                ]
+                )
+                partial = list(islice(joined, _BEGUN))
             name = f"{symbol}: {' '.join(part for _, part in form)}"
             found += [match._replace(choices=(name, *match.choices)) for match in partial]
-        return found
+        return found[:_BEGUN]
 
     def _fill(self, slot: str, words: list[str], at: int) -> list[_Match]:
         most, ends = self.slots[slot]

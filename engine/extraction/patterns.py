@@ -33,8 +33,10 @@ _ROLES = {
 _ANTECEDENTS = ("first", "nearest", "own")
 _MOST = 48
 """Ways that are looked at; a sentence of the controlled kind has fewer than twenty."""
-_BEGUN = 256
+_BEGUN = 64
 """Ways that one symbol may begin at one word; it bounds the work on a long sentence, which could have millions."""
+_LONGEST = 60
+"""Words of a sentence that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ class Patterns:
     def ways(self, words: Sequence[str]) -> list[Way]:
         """Every way to read the words of a sentence, one for each parse, in the order of the forms; none if none fits.
 
-        At most 48 are looked at.
+        At most 48 are looked at, and none of a sentence of more than 60 words.
         """
-        given = list(words)
+        given = list(words) if len(words) <= _LONGEST else []
         while given and given[-1] in ".!":
             given.pop()
         memory: _Memory = {}

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from embeddings.calibrate import ece
-from engine.extraction.candidates import CandidateRule
+from engine.extraction.candidates import CandidateRule, CandidateTriple
 from engine.extraction.denotation import PatternReader, fit_patterns
 from engine.extraction.patterns import load_patterns
 from engine.extraction.theory import Conclusion, World
@@ -136,20 +136,21 @@ def folio(path: Path, made: Mapping[str, SentenceReader]) -> dict[str, Figures]:
     told = {}
     for name, reader in made.items():
         found = [(read, pairs[read.text]) for read in reader.read(list(pairs)) if not read.fault]
-        agree = [agrees([*read.statements], logic) for read, logic in found]
+        agree = [agrees(read.statements, logic) for read, logic in found]
         told[name] = {"read": len(found) / len(pairs), "agree": float(np.mean(agree)) if agree else 0.0}
         row = f"read {told[name]['read']:.3f}  of these agree {told[name]['agree']:.3f}"
         print(f"  {name:22} {row}  ({len(pairs)} sentences)")
     return told
 
 
-def agrees(said: Sequence[object], logic: str) -> bool:
-    """Whether what was read has the quantifier and the number of denials of a formula without further connectives."""
-    rules = [statement for statement in said if isinstance(statement, CandidateRule)]
+def agrees(said: Sequence[CandidateTriple | CandidateRule], logic: str) -> bool:
+    """Whether what was read has the quantifier, the arrow and the number of denials of a formula, which has no others."""
     patterns = [p for s in said for p in ((*s.body, s.head) if isinstance(s, CandidateRule) else (s,))]
-    denials = sum(not getattr(pattern, "positive", True) for pattern in patterns)
-    universal = "∀" in logic
-    return universal == bool(rules) and denials == logic.count("¬") and not any(sign in logic for sign in _HARD)
+    rule = any(isinstance(statement, CandidateRule) for statement in said)
+    general = any(term.startswith("?") for pattern in patterns for term in (pattern.head, pattern.tail))
+    denials = sum(not pattern.positive for pattern in patterns)
+    shape = (general, rule, denials) == ("∀" in logic, "→" in logic, logic.count("¬"))
+    return shape and not any(sign in logic for sign in _HARD)
 
 
 def halves(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:

@@ -116,9 +116,15 @@ def test_a_reader_of_another_encoder_is_refused(tmp_path: Path, reader: Statemen
 
 
 def test_what_is_read_with_little_confidence_is_not_read(reader: StatementReader) -> None:
+    texts = sentences(5, UNSEEN)
     strict = StatementReader(reader.states, reader.network, replace(CONFIG, threshold=1.0))
-    (found,) = strict.read(["Bear kind the is if chase not."])
-    assert (found.statements, found.fault == "") == ((), False)
+    assert [read.statements for read in strict.read(texts)] == [()] * 5
+    assert all(re.search(r"confidence|fit", read.fault) for read in strict.read(texts))
+
+
+def test_a_function_word_that_was_not_learnt_is_not_passed_over(reader: StatementReader) -> None:
+    (found,) = reader.read(["No bear is red."])
+    assert (found.statements, found.fault) == ((), "the function word 'no' was not learnt")
 
 
 def test_a_sentence_that_the_encoder_does_not_take_is_not_read(reader: StatementReader) -> None:

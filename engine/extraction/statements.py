@@ -59,7 +59,7 @@ class StatementConfig:
     rate: float = 2e-3
     sentences: int = 2500
     renamed: int = 2500
-    threshold: float = 0.5
+    threshold: float = 0.9
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -169,10 +169,13 @@ class StatementReader:
     Args:
         states: gives the word states.
         network: what was learnt. config: how.
+        unlearnt: words of closed classes that no sentence had; one that has such a word is not read.
     """
 
-    def __init__(self, states: WordStates, network: _Network, config: StatementConfig) -> None:
-        self.states, self.network, self.config = states, network.eval(), config
+    def __init__(
+        self, states: WordStates, network: _Network, config: StatementConfig, unlearnt: frozenset[str] = frozenset()
+    ) -> None:
+        self.states, self.network, self.config, self.unlearnt = states, network.eval(), config, unlearnt
 
     @classmethod
     def fit(
@@ -191,7 +194,8 @@ class StatementReader:
             encoder: gives the states; it stays as it is.
             sentences: what to learn from, each counting by its weight.
             words: that may stand in place of others (see `renamed`); none for no such sentences.
-            fixed: words that are never replaced, such as those of the closed classes.
+            fixed: words of the closed classes, which are never replaced. A single one (*no*, *only*) can change all
+                that a sentence says, so those that were not learnt are not read.
             progress: called with the epoch and its mean loss.
         """
         made = config or StatementConfig()
@@ -208,14 +212,15 @@ class StatementReader:
             torch.manual_seed(made.seed)
             network = _Network(states.dim, made)
             _train(network, states.of([row[0] for row in rows]), rows, made, random, progress)
-        return cls(states, network, made)
+        return cls(states, network, made, fixed.difference(*(row[0] for row in rows)))
 
     def read(self, texts: Sequence[str]) -> list[Read]:
         """What each sentence states; its confidence is the product over everything that was told of its words."""
         different = list(dict.fromkeys(texts))
         words = {text: words_of(text) for text in different}
-        usable = [text for text in different if self.states.fits(words[text])]
-        found = {text: Read(text, confidence=0.0, fault="too long, or no words") for text in different}
+        faults = {text: self._fault(words[text]) for text in different}
+        usable = [text for text in different if not faults[text]]
+        found = {text: Read(text, confidence=0.0, fault=fault) for text, fault in faults.items()}
         for start in range(0, len(usable), 256):
             part = usable[start : start + 256]
             states, lengths = _stack(self.states.of([words[text] for text in part]))
@@ -225,6 +230,13 @@ class StatementReader:
                 parse, confidence = _decode({name: value[at] for name, value in logits.items()}, len(words[text]))
                 found[text] = self._read(text, words[text], parse, confidence)
         return [found[text] for text in texts]
+
+    def _fault(self, words: Sequence[str]) -> str:
+        """Why a sentence is not looked at."""
+        strange = next((word for word in words if word in self.unlearnt), None)
+        if strange is not None:
+            return f"the function word {strange!r} was not learnt"
+        return "" if self.states.fits(words) else "too long, or no words"
 
     def _read(self, text: str, words: Sequence[str], parse: Parse, confidence: float) -> Read:
         said = statements(words, parse)
@@ -241,7 +253,11 @@ class StatementReader:
             StoreError: something else is in the folder, or it cannot be written.
         """
         encoder = self.states.encoder
-        document = {"encoder": {"name": encoder.name, "sha256": encoder.fingerprint}, "config": asdict(self.config)}
+        document = {
+            "encoder": {"name": encoder.name, "sha256": encoder.fingerprint},
+            "config": asdict(self.config),
+            "unlearnt": sorted(self.unlearnt),
+        }
         tensors = {name: value.numpy() for name, value in self.network.state_dict().items()}
         write_store(folder, kind=_KIND, tensors=tensors, document=document)
 
@@ -256,6 +272,7 @@ class StatementReader:
         try:
             config = StatementConfig(**document["config"])
             known = document["encoder"]["sha256"]
+            unlearnt = frozenset(map(str, document["unlearnt"]))
             states = WordStates(encoder, config.layers)
             network = _Network(states.dim, config)
             network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
@@ -263,7 +280,7 @@ class StatementReader:
             raise StoreError(f"Expected the parts of a statement reader in {folder} ({error})") from error
         if known != encoder.fingerprint:
             raise StoreError(f"Expected {folder} to be learnt with the encoder {encoder.name!r}; make it again")
-        return cls(states, network, config)
+        return cls(states, network, config, unlearnt)
 
 
 Row = tuple[list[str], Parse, float]

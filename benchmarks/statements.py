@@ -144,7 +144,7 @@ def folio(path: Path, made: Mapping[str, SentenceReader]) -> dict[str, Figures]:
 
 
 def agrees(said: Sequence[CandidateTriple | CandidateRule], logic: str) -> bool:
-    """Whether what was read has the quantifier, the arrow and the number of denials of a formula, which has no others."""
+    """Whether what was read has the quantifier, the arrow and the denials of a formula, and that has nothing else."""
     patterns = [p for s in said for p in ((*s.body, s.head) if isinstance(s, CandidateRule) else (s,))]
     rule = any(isinstance(statement, CandidateRule) for statement in said)
     general = any(term.startswith("?") for pattern in patterns for term in (pattern.head, pattern.tail))

@@ -35,7 +35,7 @@ from engine.extraction.theory import Conclusion, World
 from engine.symbolic import replay
 from pipelines.tasks.adapters import pararule, proofwriter
 from pipelines.tasks.example import Example
-from pipelines.tasks.methods.theory import PATTERNS, SentenceReader, TheoryMethod, asked, fit, learnt_reader
+from pipelines.tasks.methods.theory import PATTERNS, SentenceReader, TheoryMethod, answer_of, asked, fit, learnt_reader
 
 Figures = dict[str, float]
 PASSAGES, PASSES = 800, 10
@@ -53,9 +53,9 @@ def replays(conclusion: Conclusion) -> bool:
 def measure(method: TheoryMethod, examples: Sequence[Example]) -> dict[str, Figures]:
     """Figures of all examples and of each group."""
     start = time.process_time()
-    answers = method.answer(examples)
-    seconds = time.process_time() - start
     conclusions = method.conclude(examples)
+    seconds = time.process_time() - start
+    answers = [answer_of(c, example.choices) for c, example in zip(conclusions, examples, strict=True)]
     right = np.array([a.choices[:1] == e.answers for a, e in zip(answers, examples, strict=True)])
     silent = np.array([answer.route == "abstained" for answer in answers])
     decided = np.array([example.answers[0] != "Unknown" for example in examples])

@@ -25,7 +25,7 @@ from pipelines.tasks.method import Answer, Control, Method, Route
 if TYPE_CHECKING:
     from engine.extraction.statements import StatementReader
 
-__all__ = ["SentenceReader", "TextMethod", "TheoryMethod", "asked", "fit", "learnt_reader"]
+__all__ = ["SentenceReader", "TextMethod", "TheoryMethod", "answer_of", "asked", "fit", "learnt_reader"]
 
 _LOG = logging.getLogger(__name__)
 PATTERNS = Path(__file__).parents[3] / "data" / "vocabulary" / "statements.toml"
@@ -70,7 +70,7 @@ class TheoryMethod:
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """One answer an example, in their order."""
         pairs = zip(examples, self.conclude(examples), strict=True)
-        return [_answer(conclusion, example.choices) for example, conclusion in pairs]
+        return [answer_of(conclusion, example.choices) for example, conclusion in pairs]
 
     def conclude(self, examples: Sequence[Example]) -> list[Conclusion]:
         """What follows for each example, in their order; examples of one passage share a theory."""
@@ -225,7 +225,8 @@ def _other_words(encoder: Any, known: set[str] | frozenset[str]) -> list[str]:
     )
 
 
-def _answer(conclusion: Conclusion, choices: Sequence[str]) -> Answer:
+def answer_of(conclusion: Conclusion, choices: Sequence[str]) -> Answer:
+    """A conclusion as the answer to an example with these choices (see `TheoryMethod`)."""
     given = (_CHOICES[conclusion.value],) if _CHOICES[conclusion.value] in choices else ()
     if conclusion.fault or not given:
         return Answer(given, 1 / max(len(choices), 1), route="abstained", sentences=conclusion.sentences)

@@ -43,11 +43,13 @@ _HARD = "∨⊕∃↔"
 """Connectives of FOLIO's logic that rules do not have."""
 
 
-def replays(conclusion: Conclusion) -> bool:
-    """Whether there is a proof and the independent checker accepts it; one that it rejects raises."""
-    if conclusion.proof is None or conclusion.closure is None:
-        return False
-    return replay(conclusion.proof, conclusion.closure.graph, conclusion.closure.rules) > 0
+def replayed(conclusions: Sequence[Conclusion]) -> list[bool]:
+    """Whether each has a proof; the independent checker takes all of a closure at once and raises if one fails."""
+    closures = {id(c.closure): c.closure for c in conclusions if c.closure is not None}
+    for closure in closures.values():
+        proofs = [c.proof for c in conclusions if c.closure is closure and c.proof is not None]
+        replay(proofs, closure.graph, closure.rules)
+    return [conclusion.proof is not None for conclusion in conclusions]
 
 
 def measure(method: TheoryMethod, examples: Sequence[Example]) -> dict[str, Figures]:
@@ -59,7 +61,7 @@ def measure(method: TheoryMethod, examples: Sequence[Example]) -> dict[str, Figu
     right = np.array([a.choices[:1] == e.answers for a, e in zip(answers, examples, strict=True)])
     silent = np.array([answer.route == "abstained" for answer in answers])
     decided = np.array([example.answers[0] != "Unknown" for example in examples])
-    proved = np.array([replays(conclusion) for conclusion in conclusions])
+    proved = np.array(replayed(conclusions))
     chance = np.array([answer.probability for answer in answers])
     groups = {"all": np.ones(len(examples), dtype=bool)}
     groups |= {

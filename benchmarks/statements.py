@@ -39,6 +39,11 @@ from pipelines.tasks.methods.theory import PATTERNS, SentenceReader, TheoryMetho
 
 Figures = dict[str, float]
 PASSAGES, PASSES = 800, 10
+NETWORK: dict[World, dict[str, int]] = {
+    "open": {},
+    "closed": {"sentences": 1100, "renamed": 900, "batch": 16, "epochs": 7},
+}
+"""Settings of the network. PARARULE-Plus has few different sentences: with steps of 64 of them it learnt too little."""
 _HARD = "∨⊕∃↔"
 """Connectives of FOLIO's logic that rules do not have."""
 
@@ -97,7 +102,7 @@ def readers(train: Sequence[Example], world: World, seed: int) -> dict[str, Sent
     declared = fit_patterns(load_patterns(PATTERNS), passages[:PASSAGES], world=world, passes=PASSES, seed=seed)
     middle = time.process_time()
     print(f"  choices learnt from {len(passages[:PASSAGES])} passages in {middle - start:.0f} s")
-    learnt = learnt_reader(declared, passages, {"world": world}, seed=seed)
+    learnt = learnt_reader(declared, passages, {"world": world, "statements": NETWORK[world]}, seed=seed)
     print(f"  reader learnt from {len(passages)} passages in {time.process_time() - middle:.0f} s", flush=True)
     return {"patterns": declared, "learnt": learnt}
 

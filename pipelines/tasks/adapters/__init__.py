@@ -1,0 +1,1 @@
+"""Adapters: each module reads one format of public files as examples."""

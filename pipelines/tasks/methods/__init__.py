@@ -1,0 +1,1 @@
+"""Methods: each module learns to answer the examples of a task."""

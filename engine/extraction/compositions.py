@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from engine.extraction.candidates import CandidateRule, Pattern
-from engine.extraction.lessons import Fact, Lesson
+from engine.extraction.lessons import Lesson
 
 __all__ = ["ATTRIBUTE", "LearntRules", "learn_rules"]
 
@@ -87,33 +87,34 @@ def _known(lesson: Lesson) -> dict[tuple[str, str], str]:
     return {(head, tail): relation for head, relation, tail in (*steps, *lesson.facts)}
 
 
-def _compositions(lessons: Iterable[Lesson]) -> Counts:
-    """How often two relations in a row are known to give a third, or are known not to.
+def _compositions(lessons: Sequence[Lesson]) -> Counts:
+    """How often two relations in a row are known to give a third, or are known to give another.
 
-    A story of three steps says what one way to put them together gives; the other ways, by the rules that were found
-    first, must come to the same, and where they do not it counts against the last of the rules.
+    A story of three steps says what one way to put them together gives. The other ways must come to the same by the
+    rules that were seen; where they do not, it counts against the last rule used.
     """
-    told: Counts = defaultdict(Counter)
+    seen: Counts = defaultdict(Counter)
     for lesson in lessons:
         known = _known(lesson)
-        for (x, y), first in known.items():
-            for (y2, z), second in known.items():
-                if y == y2 and (x, z) in known:
-                    told[first, second][known[x, z]] += 1
-    first_rules = {body: heads.most_common(1)[0][0] for body, heads in told.items()}
+        for body, pair in _in_a_row(((*pair, relation) for pair, relation in known.items())):
+            if pair in known:
+                seen[body][known[pair]] += 1
+    heads = {body: relations.most_common(1)[0][0] for body, relations in seen.items()}
     counts: Counts = defaultdict(Counter)
     for lesson in lessons:
         known = _known(lesson)
-        pairs = {(*pair, relation) for pair, relation in known.items()}
-        for x, y, first in list(pairs):
-            for y2, z, second in list(pairs):
-                if y == y2 and x != z and (x, z) not in known and (first, second) in first_rules:
-                    pairs.add((x, z, first_rules[first, second]))
-        for x, y, first in pairs:
-            for y2, z, second in pairs:
-                if y == y2 and (x, z) in known:
-                    counts[first, second][known[x, z]] += 1
+        every = {(*pair, relation) for pair, relation in known.items()}
+        every |= {(*pair, heads[body]) for body, pair in _in_a_row(every) if body in heads and pair not in known}
+        for body, pair in _in_a_row(every):
+            if body in heads and pair in known:
+                counts[body][known[pair]] += 1
     return counts
+
+
+def _in_a_row(related: Iterable[tuple[str, str, str]]) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Two relations, one beginning at the name the other ends at, and the two names that they lead from and to."""
+    rows = sorted(related)
+    return [((r, s), (x, z)) for x, y, r in rows for other, z, s in rows if y == other and x != z]
 
 
 def _attributes(lessons: Iterable[Lesson]) -> Counts:
@@ -141,5 +142,3 @@ def _inverses(lessons: Iterable[Lesson]) -> Counts:
             for inverse, others in back.items():  # type: ignore[union-attr]  # none is left out above
                 counts[relation, value][inverse] += times * others
     return counts
-
-

@@ -19,7 +19,7 @@ from pathlib import Path
 from kg.errors import EmptyGraphError, InputError, MissingFileError
 from pipelines.tasks.example import Example
 
-__all__ = ["query_of", "read"]
+__all__ = ["read"]
 
 _ASKED = ("id", "story", "query", "target", "task_name")
 _TOLD = ("story_edges", "edge_types", "genders", "proof_state")
@@ -43,12 +43,6 @@ def read(path: Path) -> list[Example]:
     told = {relation for example in examples for _, relation, _ in _triples(example.supervision)}
     choices = tuple(sorted(told.union(*(example.answers for example in examples))))
     return [replace(example, choices=choices) for example in examples]
-
-
-def query_of(example: Example) -> tuple[str, str]:
-    """The two names that an example asks about."""
-    head, _, tail = example.question.partition(", ")
-    return head, tail
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str | None]]]:

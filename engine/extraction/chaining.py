@@ -30,8 +30,13 @@ _AT_ONCE = 100  # passages in one graph: keeps the joins of all of them in memor
 
 @dataclass(frozen=True)
 class PairQuestion:
-    """How is `tail` related to `head`, given what a passage may tell?"""
+    """How is `tail` related to `head`, given what a passage may tell?
 
+    Args:
+        passage: names the passage; questions with the same one are about the same people.
+    """
+
+    passage: str
     head: str
     tail: str
     candidates: Sequence[CandidateTriple]
@@ -114,7 +119,7 @@ def _relation(name: str) -> URIRef:
 
 
 def _name(passage: str, name: str) -> URIRef:
-    return URIRef(f"{NAMES}{passage}/{quote(name, safe='')}")
+    return URIRef(f"{NAMES}{quote(passage, safe='')}/{quote(name, safe='')}")
 
 
 def _chained(
@@ -122,20 +127,20 @@ def _chained(
 ) -> Iterator[Chained]:
     weights: dict[Triple, float] = {}
     sentences: dict[Triple, range] = {}
-    for at, question in enumerate(questions):
+    for question in questions:
         for candidate in question.candidates:
             if not 0 <= candidate.confidence <= 1:
                 raise InputError(f"Expected a confidence in [0, 1] (got {candidate})")
-            triple = _triple(at, candidate, constants)
+            triple = _triple(question.passage, candidate, constants)
             if candidate.positive and candidate.confidence > weights.get(triple, 0.0):
                 weights[triple] = candidate.confidence
                 sentences[triple] = candidate.sentences
     closure = materialise(KnowledgeGraph.from_triples(weights), rules, entailment="none")
     known = weigh_all(closure, weights=weights)
-    scores = [_scores(at, question, known, relations) for at, question in enumerate(questions)]
+    scores = [_scores(question, known, relations) for question in questions]
     asked = [
-        Triple(_name(str(at), q.head), _relation(next(iter(own))), _name(str(at), q.tail))
-        for at, (q, own) in enumerate(zip(questions, scores, strict=True))
+        Triple(_name(q.passage, q.head), _relation(next(iter(own))), _name(q.passage, q.tail))
+        for q, own in zip(questions, scores, strict=True)
         if own
     ]
     proofs = iter(weigh(closure, asked, weights=weights))
@@ -146,14 +151,14 @@ def _chained(
         yield Chained(own, proof, tuple(used), closure)
 
 
-def _triple(at: int, candidate: CandidateTriple, constants: set[str]) -> Triple:
+def _triple(passage: str, candidate: CandidateTriple, constants: set[str]) -> Triple:
     """The triple of a candidate; what the rules name is the same in all passages."""
-    head, tail = (_name("" if name in constants else str(at), name) for name in (candidate.head, candidate.tail))
+    head, tail = (_name("" if name in constants else passage, name) for name in (candidate.head, candidate.tail))
     return Triple(head, _relation(candidate.relation), tail)
 
 
-def _scores(at: int, question: PairQuestion, known: ClosureWeights, relations: Sequence[str]) -> dict[str, float]:
+def _scores(question: PairQuestion, known: ClosureWeights, relations: Sequence[str]) -> dict[str, float]:
     """The weight of each relation that follows, best first."""
-    head, tail = _name(str(at), question.head), _name(str(at), question.tail)
+    head, tail = _name(question.passage, question.head), _name(question.passage, question.tail)
     found = {relation: known[head, _relation(relation), tail] for relation in relations}
     return dict(sorted(((r, w) for r, w in found.items() if w > 0), key=lambda item: (-item[1], item[0])))

@@ -43,14 +43,13 @@ class Lesson:
     group: str = ""
 
 
-def pair_examples(lessons: Sequence[Lesson], backwards: Backwards, *, apart: int = 1) -> list[PairExample]:
+def pair_examples(lessons: Sequence[Lesson], backwards: Backwards, *, idle: float = 0.25) -> list[PairExample]:
     """The windows of the lessons, equal texts once, each with what most of the lessons say of its pairs.
 
     Args:
         lessons: what to learn from.
         backwards: the relation from tail to head, where it is known; else that direction of a told pair is left out.
-        apart: of the windows of two sentences that tell nothing new, one is kept for each so many that do and for each
-            so many sentences; they are many and long.
+        idle: windows of two sentences that tell nothing new are many and long; so many are kept for each other window.
     """
     said: dict[str, dict[tuple[str, str], Counter[str | None]]] = defaultdict(lambda: defaultdict(Counter))
     windows: dict[str, Window] = {}
@@ -73,9 +72,8 @@ def pair_examples(lessons: Sequence[Lesson], backwards: Backwards, *, apart: int
                 if relation != "":
                     own = (known.names[names[pair[0]]], known.names[names[pair[1]]])
                     said[window.text][own][relation] += 1
-    idle = sorted((text for text, nothing in wide.items() if nothing), key=_mixed)
-    kept = (len(wide) - len(idle)) // (2 * apart)
-    dropped = set(idle[kept:])
+    empty = sorted((text for text, nothing in wide.items() if nothing), key=_mixed)
+    dropped = set(empty[round(idle * (len(wide) - len(empty))) :])
     return [
         PairExample(windows[text], {pair: counts.most_common(1)[0][0] for pair, counts in pairs.items()})
         for text, pairs in said.items()

@@ -135,6 +135,8 @@ class PairExtractor(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.text = TextLayers(encoder, frozen=encoder.num_layers - config.trained_layers)
+            for below in (self.text.embeddings, self.text.project):  # their states are kept, so they cannot learn
+                below.requires_grad_(False)
             self.head = nn.Sequential(
                 nn.Linear(4 * encoder.dim, encoder.dim),
                 nn.GELU(),

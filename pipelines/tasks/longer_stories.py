@@ -89,7 +89,8 @@ class Family:
                 said[head, tail][relation] += 1
             for (head, relation, tail), premises in lesson.steps:
                 said[head, tail][relation] += 1
-                steps[relation, (premises[0][1], premises[1][1])] += 1
+                if len(premises) == 2:
+                    steps[relation, (premises[0][1], premises[1][1])] += 1
         self.related = {
             pair: relation
             for pair, counts in said.items()

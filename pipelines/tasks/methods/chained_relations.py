@@ -5,14 +5,16 @@ proof (`engine.extraction.chain`). Its probability is a logistic regression on t
 it is above that of any other relation, fitted on development examples.
 
 Settings: `encoder`, by name or folder; `folder`, where trained extractors are kept (`pairs`, and `passages` for "text
-only") and taken from where they are there; `pairs`, a table for `PairConfig`; `least`, the probability that makes a
-candidate; `risk`, most wrong among the answers given, by which the threshold is chosen on the development examples.
+only") and taken from where they are there; `pairs`, a table for `PairConfig`; `idle`, windows that tell nothing new for
+each other one (`pair_examples`); `least`, the probability that makes a candidate; `risk`, most wrong among the answers
+given, by which the threshold is chosen on the development examples.
 
 Examples are as `pipelines.tasks.adapters.clutrr` reads them: names in brackets, the query as question.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +56,7 @@ class _Settings:
     encoder: str | None = None
     folder: str | None = None
     pairs: Mapping[str, Any] | None = None
+    idle: float = 0.25
     least: float = 0.05
     risk: float = 0.05
 
@@ -101,7 +104,7 @@ def fit(
             return [
                 PairExample(Window.of(example.passage), {query_of(example): example.answers[0]}) for example in train
             ]
-        return pair_examples(lessons, rules.backwards)
+        return pair_examples(lessons, rules.backwards, idle=chosen.idle)
 
     folder = Path(chosen.folder) / ("passages" if control == "text only" else "pairs") if chosen.folder else None
     extractor = _extractor(encoder, examples, config, folder)
@@ -192,8 +195,12 @@ class _Calibrated:
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """The answers, with calibrated probabilities; the most frequent relation of training where nothing is told."""
+        return self.sure(self.scored(examples))
+
+    def sure(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Answers with their scores, calibrated and abstained from where the probability is below the threshold."""
         found = []
-        for answer in self.scored(examples):
+        for answer in answers:
             chance = self._probability(answer)
             given = bool(answer.scores) and chance >= self.threshold
             found.append(replace(answer, probability=chance, route=answer.route if given else "abstained"))
@@ -244,7 +251,7 @@ class ChainedRelations(_Calibrated):
     def chained(self, examples: Sequence[Example]) -> list[Chained]:
         """What follows between the names of each query."""
         questions = [
-            PairQuestion(*query_of(example), candidates)
+            PairQuestion(hashlib.sha256(example.passage.encode()).hexdigest()[:16], *query_of(example), candidates)
             for example, candidates in zip(examples, self.read(examples), strict=True)
         ]
         return chain(questions, self.rules)
@@ -256,10 +263,11 @@ class ChainedRelations(_Calibrated):
 
     def scored(self, examples: Sequence[Example]) -> list[Answer]:
         """The relation with the best proof."""
-        return [
-            self._answer(one.scores, route="proved", proof=one.proof, sentences=one.sentences)
-            for one in self.chained(examples)
-        ]
+        return self.told(self.chained(examples))
+
+    def told(self, chained: Sequence[Chained]) -> list[Answer]:
+        """What follows, as answers that are not calibrated yet."""
+        return [self._answer(one.scores, route="proved", proof=one.proof, sentences=one.sentences) for one in chained]
 
 
 class PairsAlone(_Calibrated):

@@ -59,8 +59,8 @@ def main() -> None:
     train, dev, sets = _data(options)
     report: dict[str, Any] = {"training stories": len(train), "development stories": len(dev)}
     settings: dict[str, Any] = {"folder": options.folder, "risk": options.risk}
-    if options.quick:
-        settings["pairs"] = {"epochs": 2}
+    given = {"epochs": options.epochs or (2 if options.quick else None), "trained_layers": options.layers}
+    settings["pairs"] = {name: value for name, value in given.items() if value is not None}
     report["controls"] = {}
     for control in [control for control in CONTROLS if control in options.control]:
         began = time.process_time()
@@ -81,6 +81,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--control", nargs="*", choices=CONTROLS, default=CONTROLS)
     parser.add_argument("--most", type=int, default=10**6, help="stories of a set to measure, evenly chosen")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="of training, in place of PairConfig's")
+    parser.add_argument("--layers", type=int, help="trained, in place of PairConfig's")
     parser.add_argument("--risk", type=float, default=0.05, help="most wrong among the answers given, on development")
     parser.add_argument("--quick", action="store_true", help="a tenth of the training")
     parser.add_argument("--json", help="where the figures go")

@@ -38,7 +38,7 @@ class PairConfig:
         ConfigError: a value out of its range.
     """
 
-    trained_layers: int = 4
+    trained_layers: int = 5
     """Upper layers of the encoder that are trained; the states below them are computed once a text."""
     epochs: int = 8
     """Passes over the windows."""

@@ -43,12 +43,18 @@ class LearntRules:
         """The inverses without their confidence."""
         return {key: relation for key, (relation, _) in self.inverses.items()}
 
+    def composed(self) -> list[CandidateRule]:
+        """The compositions as candidates, in a fixed order."""
+        return [
+            CandidateRule(
+                (Pattern("?x", first, "?y"), Pattern("?y", second, "?z")), Pattern("?x", relation, "?z"), confidence
+            )
+            for (first, second), (relation, confidence) in sorted(self.compositions.items())
+        ]
+
     def rules(self) -> list[CandidateRule]:
-        """The rules as candidates, in a fixed order."""
-        found = []
-        for (first, second), (relation, confidence) in sorted(self.compositions.items()):
-            body = (Pattern("?x", first, "?y"), Pattern("?y", second, "?z"))
-            found.append(CandidateRule(body, Pattern("?x", relation, "?z"), confidence))
+        """All rules as candidates, in a fixed order."""
+        found = self.composed()
         for relation, (value, confidence) in sorted(self.attributes.items()):
             found.append(CandidateRule((Pattern("?x", relation, "?y"),), Pattern("?y", ATTRIBUTE, value), confidence))
         for (relation, value), (inverse, confidence) in sorted(self.inverses.items()):

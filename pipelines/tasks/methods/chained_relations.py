@@ -50,7 +50,7 @@ __all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "Theory", "fit",
 _CONTROLS: tuple[Control, ...] = ("full", "text only", "no rules")
 _FLOOR = 1e-4
 """Weight that the second best relation has at the least, so that no answer is infinitely sure."""
-_FEWEST = 20  # development examples, or the right ones or wrong ones among them, that a regression is fitted to
+_FEWEST = 20  # development examples that a regression is fitted to
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class _Calibrated:
         answers = [(a, a.choices[0] in e.answers) for a, e in zip(self.scored(examples), examples, strict=True)]
         told = [(answer, right) for answer, right in answers if answer.scores]
         right = np.array([each for _, each in told], dtype=bool)
-        if min(right.sum(), (~right).sum(), 10**9) < _FEWEST // 4 or len(right) < _FEWEST:
+        if len(right) < _FEWEST or right.all() or not right.any():  # nothing to tell right from wrong by
             return
         features = np.array([_features(answer.scores) for answer, _ in told])
         self.regression = LogisticRegression(C=10.0).fit(features, right)

@@ -17,6 +17,7 @@ class CandidateTriple:
         positive: False where the sentence denies it.
         confidence: the extractor's probability, in [0, 1].
         sentence: number of the sentence in the passage, from 0.
+        through: number of the last sentence, where more than one in a row state it together.
     """
 
     head: str
@@ -25,6 +26,12 @@ class CandidateTriple:
     positive: bool = True
     confidence: float = 1.0
     sentence: int = 0
+    through: int | None = None
+
+    @property
+    def sentences(self) -> range:
+        """Numbers of the sentences that state it."""
+        return range(self.sentence, (self.sentence if self.through is None else self.through) + 1)
 
 
 Pattern: TypeAlias = CandidateTriple

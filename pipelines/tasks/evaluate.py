@@ -70,24 +70,23 @@ def evaluate(
     plan = _Plan.of(task, data, test)
     given = tuple(range(task.seeds)) if seeds is None else tuple(seeds)
     chosen = [control for control in CONTROLS if control == "full" or control in controls]
-    rows: list[dict[str, Any]] = []
-    full: NDArray[np.float64] | None = None
-    for control in chosen:
-        began = time.process_time()
-        try:
-            told = [_told(task, plan, data, control, seed, out, tick) for seed in given]
-        except NotSupportedError as error:
-            if control == "full":
-                raise
-            rows.append({"control": control, "not supported": str(error)})
-            continue
-        right = np.mean([one.right for one in told], axis=0)
-        full = right if full is None else full
-        row = {"control": control, **_figures(told, plan.measured, task)}
-        if control != "full":
-            row["full less this"] = paired_difference(full, right).to_dict()
-        rows.append({**row, "cpu seconds": time.process_time() - began})
-        log.info("%s, %s: %s %.3f", task.name, control, task.metric, row["metric"]["mean"])
+    told: dict[Control, list[_Told]] = {control: [] for control in chosen}
+    lacking: dict[Control, str] = {}
+    for seed in given:  # all controls of a seed together: a method may share what it learns for them
+        for control in chosen:
+            if control not in lacking:
+                try:
+                    told[control].append(_told(task, plan, data, control, seed, out, tick))
+                except NotSupportedError as error:
+                    if control == "full":
+                        raise
+                    lacking[control] = str(error)
+    rows = [
+        {"control": control, "not supported": lacking[control]}
+        if control in lacking
+        else _row(control, told, plan.measured, task)
+        for control in chosen
+    ]
     report = {
         **{key: getattr(task, key) for key in ("name", "title", "method", "head", "metric", "risk", "folds")},
         "measured on": plan.named,
@@ -170,12 +169,15 @@ class _Told(NamedTuple):
     right: Bools
     abstention: Abstention
     verified: Sequence[bool | None]
+    seconds: float
+    """Of processor time."""
 
 
 def _told(
     task: Task, plan: _Plan, data: Path, control: Control, seed: int, out: Path | None, tick: Tick | None
 ) -> _Told:
     """Fit and answer, choose what to abstain from, and check every proof."""
+    began = time.process_time()
     folder = None if out is None else out / f"seed-{seed}"
     asking = _Asking(task, data, control, seed, folder, tick)
     method, answers = asking.answers(plan.rounds, plan.measured)
@@ -195,12 +197,13 @@ def _told(
         shown = abstention.apply(answers)
     if folder is not None and control == "full":
         abstention.save(folder)
+    log.info("%s, %s, seed %d: %s %.3f", task.name, control, seed, task.metric, right.mean())
     checks: list[bool | None] = [None] * len(shown)
     for one, fitted in zip(plan.rounds, method, strict=True):
         for at in one.asked:
             if shown[at].route in ("proved", "refuted"):
                 checks[at] = verified(fitted, plan.measured[at], shown[at])
-    return _Told(shown, right, abstention, checks)
+    return _Told(shown, right, abstention, checks, time.process_time() - began)
 
 
 class _Asking:
@@ -235,6 +238,17 @@ class _Asking:
         return methods, [found[at] for at in range(len(examples))]
 
 
+def _row(
+    control: Control, told: Mapping[Control, Sequence[_Told]], examples: Sequence[Example], task: Task
+) -> dict[str, Any]:
+    """Figures of a control, and how much less often it is right than the full method."""
+    row = {"control": control, **_figures(told[control], examples, task)}
+    if control != "full":
+        full, this = (np.mean([one.right for one in told[key]], axis=0) for key in ("full", control))
+        row["full less this"] = paired_difference(full, this).to_dict()
+    return row
+
+
 def _figures(told: Sequence[_Told], examples: Sequence[Example], task: Task) -> dict[str, Any]:
     """Figures over the seeds; those of probabilities are of the chance that the first answer is right."""
     chance = [np.array([answer.probability for answer in one.answers], dtype=np.float64) for one in told]
@@ -251,6 +265,7 @@ def _figures(told: Sequence[_Told], examples: Sequence[Example], task: Task) -> 
         "groups": {},
         "routes": {route: _route(told, route) for route in get_args(Route)},
         "curve": _mean_curve(curves),
+        "cpu seconds": _spread([one.seconds for one in told]),
     }
     for group in groups:
         here = np.array([example.group == group for example in examples])

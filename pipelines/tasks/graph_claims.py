@@ -12,7 +12,7 @@ from pipelines.tasks.example import Example
 __all__ = ["CHOICES", "claim", "description", "passage", "statement"]
 
 CHOICES = ("true", "false")
-_WORDS = 24  # of a description; what a thing is stands first, and a claim has two of them
+_WORDS = 16  # of a description; what a thing is stands first, and a claim has two of them
 
 
 def claim(benchmark: Benchmark, triple: tuple[int, int, int], *, true: bool, id: str) -> Example:

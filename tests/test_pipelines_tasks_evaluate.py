@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rdflib import RDF, RDFS, URIRef
 from typer.testing import CliRunner
 
+from engine.fusion.evaluate import paired_difference
 from engine.symbolic import RuleSet, materialise
 from kg.errors import InputError, StoreError
 from kg.load import load_graph
@@ -78,6 +79,15 @@ def fit(train, dev, *, control, seed, settings, folder=None):
     report = evaluate(load_task(place), tmp_path, controls=[], seeds=[3])
     assert (report["measured on"], report["examples"]) == ("dev, cross-fitted", 100)
     assert report["rows"][0]["metric"]["mean"] == 0.5  # "false" of all: none was known
+    assert report["rows"][0]["given"] == {"coverage": 0.0, "right": None}  # in no part were the others sure enough
+
+
+def test_over_seeds_each_example_counts_by_its_mean() -> None:
+    found = paired_difference([0.5, 1, 1], [0, 1, 1])
+    assert (found.difference, found.only_first, found.only_second, found.count) == (0.5 / 3, 1, 0, 3)
+    assert found.low == 0
+    with pytest.raises(InputError, match="two rows of the same length"):
+        paired_difference([1.0], [1.0, 0.0])
 
 
 def test_the_command_prints_the_table_and_measures_on_a_given_file(

@@ -180,30 +180,39 @@ def _told(
     began = time.process_time()
     folder = None if out is None else out / f"seed-{seed}"
     asking = _Asking(task, data, control, seed, folder, tick)
-    method, answers = asking.answers(plan.rounds, plan.measured)
-    right = np.array([is_right(a, e, task.metric) for a, e in zip(answers, plan.measured, strict=True)], dtype=bool)
-    if not plan.held:  # every answer is by what was fitted to others; so is the threshold it is held against
-        shown = list(answers)
-        for one in plan.rounds:
-            others = np.setdiff1d(np.arange(len(answers)), one.asked)
-            found = Abstention.choose([answers[at] for at in others], right[others], risk=task.risk)
-            for at, answer in zip(one.asked, found.apply([answers[at] for at in one.asked]), strict=True):
-                shown[at] = answer
-        abstention = Abstention.choose(answers, right, risk=task.risk)
-    else:
-        held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else method[0].answer(plan.held)
-        known = [is_right(a, e, task.metric) for a, e in zip(held, plan.held, strict=True)]
-        abstention = Abstention.choose(held, known, risk=task.risk)
+    methods, answers = asking.answers(plan.rounds, plan.measured)
+    right = _right(answers, plan.measured, task)
+    if plan.held:
+        held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else methods[0].answer(plan.held)
+        abstention = Abstention.choose(held, _right(held, plan.held, task), risk=task.risk)
         shown = abstention.apply(answers)
+    else:
+        abstention = Abstention.choose(answers, right, risk=task.risk)
+        shown = _abstained(plan.rounds, answers, right, task)
     if folder is not None and control == "full":
         abstention.save(folder)
     log.info("%s, %s, seed %d: %s %.3f", task.name, control, seed, task.metric, right.mean())
     checks: list[bool | None] = [None] * len(shown)
-    for one, fitted in zip(plan.rounds, method, strict=True):
+    for one, method in zip(plan.rounds, methods, strict=True):
         for at in one.asked:
             if shown[at].route in ("proved", "refuted"):
-                checks[at] = verified(fitted, plan.measured[at], shown[at])
+                checks[at] = verified(method, plan.measured[at], shown[at])
     return _Told(shown, right, abstention, checks, time.process_time() - began)
+
+
+def _right(answers: Sequence[Answer], examples: Sequence[Example], task: Task) -> Bools:
+    return np.array([is_right(a, e, task.metric) for a, e in zip(answers, examples, strict=True)], dtype=bool)
+
+
+def _abstained(rounds: Sequence[_Round], answers: Sequence[Answer], right: Bools, task: Task) -> list[Answer]:
+    """Each round's answers with the threshold that the answers of the others give, as they are of other examples."""
+    shown = list(answers)
+    for one in rounds:
+        others = np.setdiff1d(np.arange(len(answers)), one.asked)
+        chosen = Abstention.choose([answers[at] for at in others], right[others], risk=task.risk)
+        for at, answer in zip(one.asked, chosen.apply([answers[at] for at in one.asked]), strict=True):
+            shown[at] = answer
+    return shown
 
 
 class _Asking:

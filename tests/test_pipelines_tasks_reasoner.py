@@ -1,8 +1,8 @@
-"""Methods that come along: what decides of the reasoner, what texts alone can tell, and the claims of a domain."""
+"""Claims about a domain: which are read, and what the reasoner decides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from rdflib import OWL, RDF, RDFS
 from engine.hybrid import Reasoner
 from engine.symbolic import materialise
 from engine.verdict import Verdict
-from kg.errors import ConfigError, InputError, NotSupportedError
+from kg.errors import ConfigError, NotSupportedError
 from kg.load import load_graph
 from pipelines.tasks.adapters import domain_claims
 from pipelines.tasks.example import Example
-from pipelines.tasks.methods import reasoner, text_choices
+from pipelines.tasks.methods import reasoner
 from pipelines.tasks.routes import verified
 
 DOMAIN = Path(__file__).parents[1] / "data" / "domains" / "medicine"
@@ -32,9 +32,6 @@ class BySplitting(Reasoner):
 
     def ask_many(self, texts: Sequence[str]) -> list[Verdict]:
         return self.check_many([text.split() for text in texts])
-
-    def check_many(self, triples: Iterable[Sequence[Any]], *, positive: bool = True) -> list[Verdict]:
-        return super().check_many(triples, positive=positive)
 
     def ask(self, text: str) -> Verdict:
         return self.ask_many([text])[0]
@@ -89,32 +86,3 @@ def test_the_claims_of_a_domain_that_are_decided_are_read() -> None:
     assert first.answers == ("true",)
     assert first.triple is not None
     assert first.triple[0].endswith("#paracetamol")
-
-
-def colour(number: int) -> Example:
-    """What grass or sky is; the colour is told by the text alone."""
-    thing, answer = (("grass", "green"), ("sky", "blue"))[number % 2]
-    return Example(str(number), "", f"What is the {thing} like, {number}?", ("green", "blue", "seven"), (answer,))
-
-
-def test_texts_tell_choices_apart() -> None:
-    train, dev, asked = ([colour(n) for n in range(start, start + 12)] for start in (0, 100, 200))
-    method = text_choices.fit(train, dev, control="full", seed=0, settings={})
-    answers = method.answer(asked)
-    assert [answer.choices for answer in answers] == [example.answers for example in asked]
-    assert all(sum(answer.scores.values()) == pytest.approx(1) for answer in answers)
-    assert method.answer([]) == []
-    assert text_choices.fit(train, (), control="text only", seed=0, settings={}).temperature == 1
-
-
-def test_what_texts_alone_cannot_do_is_named() -> None:
-    train = [colour(0), colour(1)]
-    with pytest.raises(NotSupportedError, match="there is no graph here"):
-        text_choices.fit(train, (), control="shuffled graph", seed=0, settings={})
-    with pytest.raises(ConfigError, match="got 'streng'"):
-        text_choices.fit(train, (), control="full", seed=0, settings={"streng": 2})
-    with pytest.raises(InputError, match="Expected right and wrong choices"):
-        text_choices.fit([], (), control="full", seed=0, settings={})
-    open_question = Example("5", "", "Who?", (), ("anyone",))
-    with pytest.raises(InputError, match="none in example '5'"):
-        text_choices.fit([*train, open_question], (), control="full", seed=0, settings={})

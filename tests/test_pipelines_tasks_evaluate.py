@@ -59,6 +59,15 @@ def test_the_method_and_its_controls_in_one_table(tmp_path: Path, monkeypatch: p
     assert [line.split()[0] for line in lines[2:8]] == ["full", "text", "graph", "shuffled", "no", "edge"]
 
 
+def test_where_nothing_is_kept_to_choose_by_nothing_is_abstained_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_task(tmp_path, monkeypatch, TASK.replace("calibration = 0.5", "calibration = 0"))
+    report = evaluate(load_task(place), tmp_path, controls=[], seeds=[0], out=tmp_path / "out")
+    assert report["rows"][0]["given"] == {"coverage": 1.0, "right": 0.5}
+    assert Abstention.load(tmp_path / "out" / "seed-0") == Abstention(0.0, 0.05, 1.0, 0)
+
+
 def test_folds_ask_every_example_of_what_was_fitted_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt = """
 from pipelines.tasks.method import Answer

@@ -114,7 +114,8 @@ class _Plan:
     Args:
         measured: the examples that figures are of. named: what they are called.
         rounds: together they ask every measured example once.
-        choosing: rounds over `held`, whose answers an abstention is chosen by; none where they are those of the rounds.
+        held: what an abstention is chosen by; with several rounds, that is the measured examples of the other rounds.
+        choosing: rounds that ask all of `held`; none where the one round's method does.
     """
 
     measured: Sequence[Example]
@@ -182,13 +183,15 @@ def _told(
     asking = _Asking(task, data, control, seed, folder, tick)
     methods, answers = asking.answers(plan.rounds, plan.measured)
     right = _right(answers, plan.measured, task)
-    if plan.held:
-        held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else methods[0].answer(plan.held)
-        abstention = Abstention.choose(held, _right(held, plan.held, task), risk=task.risk)
-        shown = abstention.apply(answers)
-    else:
+    if len(plan.rounds) > 1:
         abstention = Abstention.choose(answers, right, risk=task.risk)
         shown = _abstained(plan.rounds, answers, right, task)
+    else:
+        held: Sequence[Answer] = []
+        if plan.held:
+            held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else methods[0].answer(plan.held)
+        abstention = Abstention.choose(held, _right(held, plan.held, task), risk=task.risk)
+        shown = abstention.apply(answers)
     if folder is not None and control == "full":
         abstention.save(folder)
     log.info("%s, %s, seed %d: %s %.3f", task.name, control, seed, task.metric, right.mean())

@@ -18,6 +18,7 @@ are medians of CPU seconds, and ratios.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -270,8 +271,6 @@ def ratios(task: str, found: dict[str, Any]) -> None:
 
 def main() -> None:
     """Parse, measure, print a table and JSON."""
-    here = str(Path(__file__).resolve().parent)
-    sys.path[:] = [place for place in sys.path if place != here]  # where this file would hide the package of its name
     parser = argparse.ArgumentParser(description="Time training and evaluation of embeddings beside PyKEEN.")
     parser.add_argument("--data", type=Path, required=True, help="folder with wn18rr")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
@@ -295,5 +294,10 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
+HERE = str(Path(__file__).resolve().parent)
+sys.path[:] = [place for place in sys.path if place != HERE]  # where this file would hide the package of its name
+if __name__ == "embeddings":  # a script beside this one wanted the package, and gets it
+    del sys.modules["embeddings"]
+    sys.modules["embeddings"] = importlib.import_module("embeddings")
 if __name__ == "__main__":
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -46,15 +47,15 @@ class EmbeddingConfig:
     final_rate: float = 0.05
     """The last epoch's step over the first one's; with a constant step the vectors keep circling the optimum."""
     subsampling: bool = False
-    """Whether a triple weighs less the more often its (head, relation) and (relation, tail) occur (RotatE's code); only
-    for the shared loop, and for PyKEEN losses that take weights."""
+    """Whether a triple weighs less the more often its (head, relation) and (relation, tail) occur (RotatE's code). In
+    the shared loop for NSSA, elsewhere for the losses that take weights in PyKEEN; others are refused."""
     invalid_weight: float = 1.0
-    """Weight of negatives that the schema forbids, where those it allows have 1; only for the shared loop, and where
-    `train_embedding` is given `NegativeKnowledge`."""
+    """Weight of negatives that the schema forbids, where those it allows have 1; only for the shared loop, for NSSA
+    and the losses that take weights in PyKEEN, and where `train_embedding` is given `NegativeKnowledge`."""
     hard_weight: float = 0.0
     """Weight of the loss of triples that the rules contradict, as for `invalid_weight`."""
     mixed_precision: bool = False
-    """Whether the shared loop's products run in bfloat16; it pays on a GPU alone."""
+    """Whether the shared loop's products run in bfloat16 (the rest stays in float32); it pays on a GPU alone."""
     margin: float = 6.0
     """γ of the loss (RotatE paper, equation 5), if it has one; entities start about this far apart."""
     adversarial_temperature: float = 1.0
@@ -125,6 +126,19 @@ class EmbeddingConfig:
     def isometric(self) -> bool:
         """Whether the score is minus the L2 distance of a moved query to an entity, so one matrix product ranks all."""
         return not self.model_options and (self.model == "RotatE" or (self.model == "TransE" and self.norm == 2))
+
+    @property
+    def numbers(self) -> int:
+        """Numbers per entity vector: two for each component of a model of complex ones (RotatE, ComplEx)."""
+        return self.dim * (2 if self.model in ("RotatE", "ComplEx") else 1)
+
+    @property
+    def initial_bound(self) -> float:
+        """TransE's and RotatE's entities start uniformly in ± this.
+
+        Two uniform vectors in ±b are about b √numbers apart, so that entities start near the loss's margin.
+        """
+        return self.margin / math.sqrt(self.numbers)
 
     @property
     def negatives(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from embeddings.all_scores import AllScores, chunks
 from embeddings.completions import Completions
 from embeddings.embedding import Embedding
 
@@ -30,7 +31,6 @@ GRAPH_EVIDENCE = (
     *("inverse holds", "linked", "linked back"),
 )
 """Columns of `graph_evidence`."""
-_CHUNK_CELLS = 1 << 22
 
 
 def embedding_evidence(embedding: Embedding, triples: NDArray[np.integer], known: NDArray[np.integer]) -> Floats:
@@ -48,16 +48,13 @@ def embedding_evidence(embedding: Embedding, triples: NDArray[np.integer], known
     """
     dense = embedding.dense(triples)
     facts = np.unique(embedding.dense(np.asarray(known)[embedding.knows(known)]), axis=0)
-    # PyKEEN's models make (query, entity, dim) temporaries
-    width = 1 if embedding.config.isometric else max(1, embedding.entity_vectors.shape[1] // 16)
-    chunk = max(1, _CHUNK_CELLS // (len(embedding.entities) * width))
-    sides = []
+    every, sides = AllScores(embedding), []
     for tails in (True, False):
         others = Completions(facts, tails=tails)
         parts = [np.empty((0, len(_SIDE)))]
-        for start in range(0, len(dense), chunk):
-            rows = dense[start : start + chunk]
-            parts.append(_standing(_all_scores(embedding, rows, tails=tails), rows, others))
+        for part in chunks(len(dense), len(embedding.entities)):
+            rows = dense[part]
+            parts.append(_standing(every.of_dense(rows, tails=tails), rows, others))
         sides.append(np.concatenate(parts))
     return np.concatenate(sides, axis=1)
 
@@ -81,15 +78,6 @@ def _standing(scores: Floats, rows: Rows, others: Completions) -> Floats:
         count > 0,
     )
     return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _all_scores(embedding: Embedding, rows: Rows, *, tails: bool) -> Floats:
-    """Scores with every entity as tail (or head) of each triple; shape (num_triples, entity)."""
-    if not embedding.config.isometric:
-        return np.asarray(embedding._network.score_all(rows, tails=tails), dtype=np.float64)
-    queries, vectors = (x.astype(np.float64) for x in (embedding.queries(rows, tails=tails), embedding.entity_vectors))
-    squares = np.square(queries).sum(axis=1)[:, None] + np.square(vectors).sum(axis=1) - 2 * queries @ vectors.T
-    return np.asarray(-np.sqrt(np.maximum(squares, 0.0)))
 
 
 def graph_evidence(triples: NDArray[np.integer], known: NDArray[np.integer]) -> Floats:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pykeen.losses import NoSampleWeightSupportError
 from pykeen.training import LCWATrainingLoop, SLCWATrainingLoop, TrainingLoop
 from pykeen.training.callbacks import TrainingCallback
 from pykeen.training.training_loop import NonFiniteLossError
@@ -28,7 +29,8 @@ from embeddings.evaluate import evaluate
 from embeddings.negatives import NegativeKnowledge
 from embeddings.network import filled, make_model
 from embeddings.row_adam import RowAdam
-from embeddings.shared import SharedNegativeLoop, SharedNegatives, Subsampling
+from embeddings.shared import SharedNegativeLoop, SharedNegatives
+from embeddings.subsampling import SubsampledLoop, Subsampling
 from kg.errors import ConfigError
 
 __all__ = ["Fitting", "fit"]
@@ -43,7 +45,9 @@ class Fitting:
     validation: NDArray[np.int32] | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int], None] | None = None
+    validated: Callable[[int, float], None] | None = None
     initial: tuple[Floats, Floats | None] | None = None
+    literals: Floats | None = None
     negatives: NegativeKnowledge | None = None
     checkpoint: Checkpoint | None = None
     tracker: Any = None
@@ -55,7 +59,8 @@ def fit(frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> Embeddi
     factory = CoreTriplesFactory(
         torch.from_numpy(frame.dense(triples)), num_entities=len(frame.entities), num_relations=len(frame.relations)
     )
-    model = make_model(config, len(frame.entities), len(frame.relations), initial=given.initial).to(given.device)
+    made = make_model(config, len(frame.entities), len(frame.relations), initial=given.initial, literals=given.literals)
+    model = made.to(given.device)
     loop = _loop(frame, model, factory, given)
     watch = _Watch(frame, triples, given)
     resumed = None if given.checkpoint is None else given.checkpoint.resume(loop)
@@ -82,6 +87,11 @@ def fit(frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> Embeddi
             )
         except NonFiniteLossError as error:
             raise _diverged(config) from error
+        except NoSampleWeightSupportError as error:
+            raise ConfigError(
+                f"Expected a loss that takes weights, such as bcewithlogits, with subsampling or invalid_weight "
+                f"(got {config.loss}; nssa takes them in the loop 'shared' alone)"
+            ) from error
     if watch.state.best is not None:
         model.load_state_dict(watch.state.best)
     trained = filled(frame, model, tuple(float(loss) for loss in losses))
@@ -112,14 +122,16 @@ def _loop(frame: Embedding, model: Any, factory: CoreTriplesFactory, given: Fitt
     options |= {
         "negative_sampler": SharedNegatives if config.shared else "basic",
         "negative_sampler_kwargs": {"num_negs_per_pos": config.negatives},
-        "loss_weighter": Subsampling(factory.mapped_triples) if config.subsampling else None,
     }
+    subsampling = Subsampling(factory.mapped_triples) if config.subsampling else None
     if not config.shared:
-        return SLCWATrainingLoop(**options)
+        return SLCWATrainingLoop(**options) if subsampling is None else SubsampledLoop(subsampling, **options)
     knowledge = None
     if given.negatives is not None:
         knowledge = given.negatives.dense(frame, invalid_weight=config.invalid_weight, hard_weight=config.hard_weight)
-    return SharedNegativeLoop(**options, knowledge=knowledge, mixed_precision=config.mixed_precision)
+    return SharedNegativeLoop(
+        **options, knowledge=knowledge, subsampling=subsampling, mixed_precision=config.mixed_precision
+    )
 
 
 def _diverged(config: EmbeddingConfig) -> ConfigError:
@@ -159,6 +171,7 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
     def __init__(self, frame: Embedding, triples: NDArray[np.int32], given: Fitting) -> None:
         super().__init__()
         self.frame, self.progress, self.checkpoint = frame, given.progress, given.checkpoint
+        self.validated = given.validated
         seen = given.validation
         self.validation = None if seen is None else seen[frame.knows(seen)]
         self.known = triples if seen is None else np.concatenate([triples, seen])
@@ -185,6 +198,8 @@ class _Watch(TrainingCallback):  # type: ignore[misc]  # PyKEEN is untyped here
             step=epoch,
             prefix="validation",
         )
+        if self.validated is not None:
+            self.validated(epoch, figures.mrr)
         if figures.mrr > state.best_mrr:
             state.best_mrr, state.waited = figures.mrr, 0
             state.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

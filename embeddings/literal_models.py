@@ -44,21 +44,17 @@ class LiteralInfo(KGInfo):  # type: ignore[misc]  # PyKEEN is untyped here
         return self.numeric_literals
 
 
-def literal_factory(
-    num_entities: int, num_relations: int, values: NDArray[np.floating] | None = None, *, attributes: int = 0
-) -> LiteralInfo:
+def literal_factory(num_entities: int, num_relations: int, values: NDArray[np.floating]) -> LiteralInfo:
     """What to make a literal model of, in place of a triples factory.
 
     Args:
         num_entities, num_relations: of the embedding.
-        values: `NumericLiterals.values` in the order of the embedding's entities; shape (entity, attribute). None for
-            a model whose state, the numbers among it, is loaded next.
-        attributes: how many there are where values is None (see `num_attributes`).
+        values: `NumericLiterals.values` in the order of the embedding's entities; shape (entity, attribute).
 
     Raises:
         InputError: no attribute, a shape that does not fit, or numbers that are not finite.
     """
-    numbers = np.zeros((num_entities, attributes)) if values is None else np.asarray(values)
+    numbers = np.asarray(values)
     if numbers.ndim != 2 or len(numbers) != num_entities or not numbers.shape[1] or not np.isfinite(numbers).all():
         raise InputError(
             f"Expected finite numbers of {num_entities} entities for at least one attribute (got {numbers.shape}); "
@@ -86,11 +82,5 @@ def takes_literals(model: type) -> bool:
 
 
 def num_attributes(state: Mapping[str, Any]) -> int:
-    """How many attributes the state dict of a literal model is for.
-
-    Raises:
-        ConfigError: the state of another model.
-    """
-    if _LITERALS not in state:
-        raise ConfigError(f"Expected the state of a literal model (got one without {_LITERALS})")
-    return int(state[_LITERALS].shape[1])
+    """How many attributes the state dict of a literal model is for; 0 for that of another model."""
+    return int(state[_LITERALS].shape[1]) if _LITERALS in state else 0

@@ -18,7 +18,7 @@ from kg.dictionary import LITERAL
 from kg.errors import ConfigError, InputError
 from kg.graph import KnowledgeGraph
 
-__all__ = ["SCALINGS", "NumericLiterals", "number_of", "numeric_literals"]
+__all__ = ["SCALINGS", "NumericLiterals", "literals_for", "number_of", "numeric_literals"]
 
 SCALINGS = ("standard", "range")
 _INTEGERS = "integer int long short byte nonNegativeInteger positiveInteger nonPositiveInteger negativeInteger"
@@ -51,6 +51,13 @@ class NumericLiterals:
 
     def __str__(self) -> str:
         return f"{int(self.mask.sum())} numbers of {len(self.entities)} entities, {len(self.attributes)} attributes"
+
+    def of(self, entities: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Scaled numbers of these entities, 0 for those not told of; shape (num_entities, attribute)."""
+        told = np.isin(entities, self.entities)
+        found = np.zeros((len(entities), len(self.attributes)), dtype=np.float32)
+        found[told] = self.values[np.searchsorted(self.entities, entities[told])]
+        return found
 
     def unscaled(self) -> NDArray[np.float64]:
         """The numbers as the graph has them, NaN where there is none; shape (entity, attribute)."""
@@ -89,6 +96,21 @@ def numeric_literals(
     centre, scale = _scaling(told, scaling)
     values = np.where(mask, (np.where(mask, told, 0.0) - centre) / scale, 0.0).astype(np.float32)
     return NumericLiterals(ids, np.array(attributes, dtype=np.int32), values, mask, centre, scale)
+
+
+def literals_for(model: str, graph: KnowledgeGraph) -> NumericLiterals | None:
+    """The numbers of a graph's entities if the PyKEEN model of this name is made from them, None for any other model.
+
+    Raises:
+        ConfigError: PyKEEN has no such model.
+    """
+    from embeddings.quiet import quiet
+
+    with quiet():
+        from embeddings.literal_models import takes_literals
+        from embeddings.network import model_class
+
+        return numeric_literals(graph, graph.entity_ids) if takes_literals(model_class(model)) else None
 
 
 def number_of(literal: Literal) -> float | None:

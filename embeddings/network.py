@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
-import math
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from pykeen.triples import KGInfo
 
 from embeddings.config import EmbeddingConfig
 from embeddings.embedding import Embedding, Floats
+from embeddings.literal_models import hold_literals, literal_factory, num_attributes, takes_literals
 from embeddings.quiet import quiet
 from kg.errors import ConfigError, InputError, NotSupportedError
 
-__all__ = ["Network", "filled", "make_model"]
+__all__ = ["Network", "filled", "make_model", "model_class"]
 
 
 def make_model(
@@ -32,15 +32,23 @@ def make_model(
     num_relations: int,
     *,
     initial: tuple[Floats, Floats | None] | None = None,
+    literals: Floats | None = None,
 ) -> Model:
     """The PyKEEN model of a configuration, freshly initialised.
 
     Args:
+        literals: numbers of the entities, for PyKEEN's literal models alone; shape (entity, attribute).
         initial: vectors of entities and relations to start from, in the layout of `Embedding`; None for the relations
             leaves them to PyKEEN. Only TransE and RotatE.
     """
+    cls = model_class(config.model)
+    if takes_literals(cls) != (literals is not None):
+        raise ConfigError(
+            f"Expected {'' if literals is None else 'no '}literals for {config.model} (`literals=` of train_embedding)"
+        )
     info = KGInfo(num_entities=num_entities, num_relations=num_relations, create_inverse_triples=False)
-    cls = _lookup(model_resolver, config.model, "model")
+    if literals is not None:
+        info = literal_factory(num_entities, num_relations, literals)
     options: dict[str, Any] = {
         "loss": _lookup(loss_resolver, config.loss, "loss")(**_loss_options(config)),
         "random_seed": config.seed,
@@ -49,22 +57,35 @@ def make_model(
         **config.model_options,
     }
     try:
-        return cls(triples_factory=info, **options)
+        model: Model = cls(triples_factory=info, **options)
     except AttributeError as error:
         raise NotSupportedError(
             f"Expected a PyKEEN model that is made from integer triples alone (got {config.model}: {error})"
         ) from error
     except (TypeError, ValueError, KeyError) as error:
+        if literals is not None and not config.model_options:
+            raise NotSupportedError(
+                f"Expected a literal model that PyKEEN can make, such as ComplExLiteral (got {config.model}: {error})"
+            ) from error
         raise ConfigError(f"Expected model_options that PyKEEN's {config.model} takes ({error})") from error
+    if literals is not None:
+        hold_literals(model)
+    return model
+
+
+def model_class(name: str) -> type:
+    """PyKEEN's model of this name.
+
+    Raises:
+        ConfigError: there is none; the message names the nearest ones.
+    """
+    return _lookup(model_resolver, name, "model")
 
 
 def _vector_options(config: EmbeddingConfig, cls: type) -> dict[str, Any]:
     if config.model not in ("TransE", "RotatE"):
         return {"embedding_dim": config.dim} if "embedding_dim" in inspect.signature(cls).parameters else {}
-    numbers = 2 * config.dim if config.model == "RotatE" else config.dim
-    # Two uniform vectors in ±b are about b * sqrt(numbers) apart, so entities start near the loss's margin.
-    bound = config.margin / math.sqrt(numbers)
-    start = {"a": -bound, "b": bound}
+    start = {"a": -config.initial_bound, "b": config.initial_bound}
     if config.model == "RotatE":
         return {"embedding_dim": config.dim, "entity_initializer": _Uniform(**start)}
     # PyKEEN's TransE keeps entities on the unit sphere, where no distance can reach the margin.
@@ -84,8 +105,7 @@ def _initial_options(
         return {}
     if config.model not in ("TransE", "RotatE"):
         raise NotSupportedError(f"Expected TransE or RotatE where vectors to start from are given (got {config.model})")
-    numbers = 2 * config.dim if config.model == "RotatE" else config.dim
-    found = {}
+    numbers, found = config.numbers, {}
     for kind, count, vectors in zip(("entity", "relation"), rows, initial, strict=True):
         if vectors is None:
             continue
@@ -159,8 +179,11 @@ class Network:
     """The PyKEEN model of a trained embedding, on the CPU, for models whose scores have no short form."""
 
     def __init__(self, embedding: Embedding) -> None:
+        rows = len(embedding.entities)
         with quiet():
-            self.model = make_model(embedding.config, len(embedding.entities), len(embedding.relations))
+            count = num_attributes(embedding.state)  # the numbers themselves are in the state
+            literals = np.zeros((rows, count), dtype=np.float32) if count else None
+            self.model = make_model(embedding.config, rows, len(embedding.relations), literals=literals)
             self.model.load_state_dict({k: torch.from_numpy(v) for k, v in embedding.state.items()})
             self.model.eval()
 

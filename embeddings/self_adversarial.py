@@ -14,10 +14,30 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-__all__ = ["LEAST", "adversarial_loss"]
+__all__ = ["LEAST", "adversarial_loss", "squared_distances"]
 
 LEAST = 1e-9
 """The least squared distance: a root has no slope at 0, and rounding may go below."""
+
+
+def squared_distances(
+    queries: Float[Tensor, "query dim"], vectors: Float[Tensor, "entity dim"], *, mixed: bool = False
+) -> Float[Tensor, "query entity"]:
+    """|q - e|² of every pair, by one product; rounding may take it below 0.
+
+    Args:
+        mixed: whether the product runs in bfloat16. What it is added to stays in float32, so that only the product
+            is rounded, by about a hundredth of |q| |e| at most.
+    """
+    squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
+    return _with_product(squares, queries, vectors.T, alpha=-2, mixed=mixed)
+
+
+def _with_product(start: Tensor, left: Tensor, right: Tensor, *, alpha: float, mixed: bool) -> Tensor:
+    """start + alpha · left @ right."""
+    if mixed:
+        return torch.add(start, (left.bfloat16() @ right.bfloat16()).to(start.dtype), alpha=alpha)
+    return torch.addmm(start, left, right, alpha=alpha)
 
 
 def adversarial_loss(
@@ -28,15 +48,16 @@ def adversarial_loss(
     log_odds: Float[Tensor, "query entity"] | None,
     margin: float,
     temperature: float,
+    mixed: bool = False,
 ) -> Float[Tensor, ""]:
     """The sum over the queries of weight times the loss among the negatives.
 
     Args:
         weights: of each query's loss.
         log_odds: added to the logits of p: -inf leaves a negative out, log w counts it w times; None adds nothing.
-        margin: γ. temperature: α.
+        margin: γ. temperature: α. mixed: whether products run in bfloat16, here and in the gradient.
     """
-    found: Tensor = _Adversarial.apply(queries, vectors, weights, log_odds, margin, temperature)  # type: ignore[no-untyped-call]  # torch's
+    found: Tensor = _Adversarial.apply(queries, vectors, weights, log_odds, margin, temperature, mixed)  # type: ignore[no-untyped-call]  # torch's
     return found
 
 
@@ -50,9 +71,9 @@ class _Adversarial(torch.autograd.Function):
         log_odds: Tensor | None,
         margin: float,
         temperature: float,
+        mixed: bool,
     ) -> Tensor:
-        squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
-        distances = torch.addmm(squares, queries, vectors.T, alpha=-2).clamp_min_(LEAST).sqrt_()
+        distances = squared_distances(queries, vectors, mixed=mixed).clamp_min_(LEAST).sqrt_()
         logits = distances * -temperature
         if log_odds is not None:
             logits += log_odds
@@ -62,12 +83,14 @@ class _Adversarial(torch.autograd.Function):
         # dL/dd = -p σ(γ - d) = -p (1 - exp(log σ(d - γ))), and dd/dq = (q - e) / d
         slopes = logs.exp_().sub_(1).mul_(share).div_(distances).mul_(weights.unsqueeze(1))
         ctx.save_for_backward(queries, vectors, slopes)
+        ctx.mixed = mixed
         return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         queries, vectors, slopes = ctx.saved_tensors
         (gradient,) = gradients
-        to_queries = torch.addmm(slopes.sum(dim=1, keepdim=True) * queries, slopes, vectors, alpha=-1)
-        to_vectors = torch.addmm(slopes.sum(dim=0).unsqueeze(1) * vectors, slopes.T, queries, alpha=-1)
-        return to_queries * gradient, to_vectors * gradient, None, None, None, None
+        own, mixed = (slopes.sum(dim=1, keepdim=True) * queries, slopes.sum(dim=0).unsqueeze(1) * vectors), ctx.mixed
+        to_queries = _with_product(own[0], slopes, vectors, alpha=-1, mixed=mixed)
+        to_vectors = _with_product(own[1], slopes.T, queries, alpha=-1, mixed=mixed)
+        return to_queries * gradient, to_vectors * gradient, None, None, None, None, None

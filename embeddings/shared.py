@@ -18,15 +18,15 @@ from pykeen.losses import NSSALoss
 from pykeen.sampling import NegativeSampler
 from pykeen.training import SLCWATrainingLoop
 from pykeen.triples import CoreTriplesFactory
-from pykeen.triples.weights import LossWeighter
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from embeddings.completions import Completions
 from embeddings.negatives import DenseNegatives
-from embeddings.self_adversarial import LEAST, adversarial_loss
+from embeddings.self_adversarial import LEAST, adversarial_loss, squared_distances
+from embeddings.subsampling import Subsampling
 
-__all__ = ["SharedNegativeLoop", "SharedNegatives", "Subsampling"]
+__all__ = ["SharedNegativeLoop", "SharedNegatives"]
 
 _FAR = -1e4  # a score no loss has a gradient at; -inf would make NaN in some
 
@@ -43,27 +43,6 @@ class SharedNegatives(NegativeSampler):  # type: ignore[misc]  # PyKEEN is untyp
         return some  # few come twice, and a permutation takes longer
 
 
-class Subsampling(LossWeighter):  # type: ignore[misc]  # PyKEEN is untyped here
-    """Weighs a triple by the inverse root of how often its (head, relation) and (relation, tail) occur, mean 1.
-
-    Source: the code of RotatE (Sun et al., arXiv:1902.10197), after word2vec.
-    """
-
-    def __init__(self, facts: Int[Tensor, "triple 3"]) -> None:
-        super().__init__()
-        self._sides = [Completions(facts.numpy(), tails=tails) for tails in (True, False)]
-        self._mean = 1.0
-        self._mean = float(self.weight_triples(facts).mean())
-
-    def __call__(self, h: Tensor | None, r: Tensor | None, t: Tensor | None) -> Float[Tensor, " triple"]:
-        """Weights of triples; shape (triple,)."""
-        if h is None or r is None or t is None:
-            raise ValueError("Expected whole triples (their weight depends on all three terms)")
-        rows = torch.stack([h, r, t], dim=-1).numpy()
-        counts = sum(side.counts(side.key(rows)) for side in self._sides)
-        return torch.from_numpy((1 / np.sqrt(counts) / self._mean).astype(np.float32))
-
-
 class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is untyped here
     """PyKEEN's loop for TransE (L2) and RotatE, negatives shared by the batch and used on both sides.
 
@@ -71,6 +50,7 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
 
     Args:
         knowledge: what is known of negatives, None where nothing is.
+        subsampling: weights of the triples, for them and the negatives in their place; None weighs all alike.
         mixed_precision: whether products run in bfloat16.
     """
 
@@ -79,6 +59,7 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
         *,
         triples_factory: CoreTriplesFactory,
         knowledge: DenseNegatives | None = None,
+        subsampling: Subsampling | None = None,
         mixed_precision: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -86,22 +67,20 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
         self.model.entity_representations[0]._embeddings.sparse = True  # its gradient: rows of the batch alone
         facts = triples_factory.mapped_triples.numpy()
         self._known = [Completions(facts, tails=tails) for tails in (True, False)]
-        self._knowledge, self._mixed = knowledge, mixed_precision
+        self._knowledge, self._subsampling, self._mixed = knowledge, subsampling, mixed_precision
 
     def _process_batch(
         self, batch: Any, start: int, stop: int, label_smoothing: float = 0.0, slice_size: int | None = None
     ) -> Float[Tensor, ""]:
         positives, negatives = batch["positives"][start:stop], batch["negatives"]
-        weights = batch.get("pos_weights")
-        weights = torch.ones(len(positives)) if weights is None else weights[start:stop]
-        weights = weights.to(self.device).repeat(2) / (2 * len(positives))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            queries, targets, vectors = self._vectors(positives.to(self.device), negatives.to(self.device))
-            log_odds = self._log_odds(positives, negatives)
-            if isinstance(self.loss, NSSALoss):
-                loss = self._adversarial(queries, targets, vectors, weights, log_odds)
-            else:
-                loss = self._any(queries, targets, vectors, log_odds)
+        weights = torch.ones(len(positives)) if self._subsampling is None else self._subsampling.of(positives)
+        weights = weights.to(self.device).repeat(2)
+        queries, targets, vectors = self._vectors(positives.to(self.device), negatives.to(self.device))
+        log_odds = self._log_odds(positives, negatives)
+        if isinstance(self.loss, NSSALoss):
+            loss = self._adversarial(queries, targets, vectors, weights / len(weights), log_odds)
+        else:
+            loss = self._any(queries, targets, vectors, weights, log_odds)
         if self._knowledge is not None and self._knowledge.hard is not None:
             loss = loss + self._knowledge.hard_weight * self._contradicted(self._knowledge.hard)
         total: Tensor = loss + self.model.collect_regularization_term()
@@ -138,17 +117,24 @@ class SharedNegativeLoop(SLCWATrainingLoop):  # type: ignore[misc]  # PyKEEN is 
             log_odds=log_odds,
             margin=loss.margin,
             temperature=loss.inverse_softmax_temperature,
+            mixed=self._mixed,
         )
         total: Tensor = loss.factor * (positive + negative)
         return total
 
-    def _any(self, queries: Tensor, targets: Tensor, vectors: Tensor, log_odds: Tensor) -> Float[Tensor, ""]:
-        """Any other loss of PyKEEN, by its own code."""
-        squares = queries.square().sum(dim=1, keepdim=True) + vectors.square().sum(dim=1)
-        negative = -_root(torch.addmm(squares, queries, vectors.T, alpha=-2))
+    def _any(
+        self, queries: Tensor, targets: Tensor, vectors: Tensor, weights: Tensor, log_odds: Tensor
+    ) -> Float[Tensor, ""]:
+        """Any other loss of PyKEEN, by its own code; one that takes no weights raises an error where there are some."""
+        negative = -_root(squared_distances(queries, vectors, mixed=self._mixed))
         positive = -_root((queries - targets).square().sum(dim=1))
+        weighed = {}
+        if self._subsampling is not None or (self._knowledge is not None and self._knowledge.log_weight != 0):
+            weighed = {"pos_weights": weights, "neg_weights": weights.unsqueeze(1) * log_odds.exp()}
         found: Tensor = self.loss.process_slcwa_scores(
-            positive_scores=positive.unsqueeze(1), negative_scores=negative.masked_fill(log_odds.isneginf(), _FAR)
+            positive_scores=positive.unsqueeze(1),
+            negative_scores=negative.masked_fill(log_odds.isneginf(), _FAR),
+            **weighed,
         )
         return found
 

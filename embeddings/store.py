@@ -165,7 +165,7 @@ def _check(embedding: Embedding, folder: str | Path) -> None:
             wrong.append(ids)
         if rows.ndim != 2 or len(rows) != len(table) or not np.isfinite(rows).all():
             wrong.append(vectors)
-    numbers = embedding.config.dim * (2 if embedding.config.model == "RotatE" else 1)
+    numbers = embedding.config.numbers
     if embedding.config.isometric and not wrong:
         wrong = [n for n in ("entity_vectors", "relation_vectors") if getattr(embedding, n).shape[1] != numbers]
     if wrong:

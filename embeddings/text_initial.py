@@ -60,7 +60,7 @@ def initial_vectors(
     if not 0 < size < math.inf:
         raise ConfigError(f"Expected a spread above 0 (got {spread})")
     random = np.random.default_rng(config.seed if seed is None else seed)
-    numbers = config.dim * (2 if _complex(config) else 1)
+    numbers = config.numbers
     entities = _started(_checked(entity_texts, "entity"), numbers, method, share, size, random)
     if relation_texts is None or config.model == "RotatE":
         return entities, None
@@ -70,13 +70,12 @@ def initial_vectors(
 def initial_spread(config: EmbeddingConfig) -> float:
     """Standard deviation of a number of an initial entity vector.
 
-    TransE and RotatE start uniformly in ± margin / √numbers, so that entities are about the margin apart; for other
-    models it is 1 / √dim, which gives vectors of about unit length.
+    TransE and RotatE start uniformly in ± `config.initial_bound`; for other models it is 1 / √dim, which gives vectors
+    of about unit length.
     """
     if config.model not in ("TransE", "RotatE"):
         return 1 / math.sqrt(config.dim)
-    numbers = config.dim * (2 if config.model == "RotatE" else 1)
-    return config.margin / math.sqrt(3 * numbers)
+    return config.initial_bound / math.sqrt(3)
 
 
 def _started(
@@ -103,10 +102,6 @@ def _reduced(texts: Floats, numbers: int, method: str, random: np.random.Generat
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])  # a solver may give either sign
     rotation, _ = np.linalg.qr(random.normal(size=(numbers, numbers)))
     return np.asarray(centred @ axes @ rotation[: axes.shape[1]])
-
-
-def _complex(config: EmbeddingConfig) -> bool:
-    return config.model in ("RotatE", "ComplEx")
 
 
 def _checked(texts: NDArray[np.floating], kind: str) -> Floats:

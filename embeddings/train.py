@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from embeddings.config import EmbeddingConfig
 from embeddings.device import resolve_device
 from embeddings.embedding import Embedding, Floats
+from embeddings.literals import NumericLiterals
 from embeddings.negatives import NegativeKnowledge
 from embeddings.quiet import quiet, seeded
 from kg.errors import ConfigError, InputError
@@ -33,7 +34,9 @@ def train_embedding(
     validation: NDArray[np.integer] | None = None,
     fingerprint: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    validated: Callable[[int, float], None] | None = None,
     initial: tuple[Floats, Floats | None] | None = None,
+    literals: NumericLiterals | None = None,
     negatives: NegativeKnowledge | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 60.0,
@@ -49,8 +52,11 @@ def train_embedding(
             the epoch with the best filtered MRR on them wins. Those with terms not in `triples` are passed over.
         fingerprint: what `load_embedding` will ask for; None takes `triples_fingerprint(triples)`.
         progress: called after each epoch with epochs done and the most that will run.
+        validated: called after each validation with epochs done and the MRR; what it raises ends the training.
         initial: vectors of entities and relations to start from, in the order of their term ids and the layout of
             `Embedding`; None for the relations leaves these to PyKEEN. Only TransE and RotatE.
+        literals: numbers of entities, for PyKEEN's literal models (DistMultLiteral, ComplExLiteral); they are stored
+            with the embedding.
         negatives: what graph and rules say of negatives; how much it counts is in the configuration.
         checkpoint: a folder for the state of the training after an epoch. Where it holds one, the training goes on from
             there, on a CPU to the same vectors as if it had never stopped. It stays: remove it when you have saved.
@@ -60,8 +66,10 @@ def train_embedding(
     Raises:
         StoreError: the checkpoint is of another training, or was altered.
         InputError: no triples, a wrong shape, or an id outside 0 … num_terms - 1.
-        ConfigError: PyKEEN has no such model, loss or option, or the device or a tracker is not there.
-        NotSupportedError: a PyKEEN model that needs more than integer triples.
+        ConfigError: PyKEEN has no such model, loss or option; the device or a tracker is not there; a literal model
+            without literals, or literals for another model.
+        NotSupportedError: a PyKEEN model that needs more than integer triples, or that it cannot make (the gated
+            literal model).
     """
     config = config or EmbeddingConfig()
     rows = np.unique(_checked(triples, num_terms), axis=0)
@@ -92,14 +100,17 @@ def train_embedding(
         from embeddings.tracking import open_trackers
 
         seen = None if validation is None or not config.patience else _checked(validation, num_terms)
+        numbers = None if literals is None else literals.of(entities)
         saving = None
         if checkpoint is not None:
-            saving = Checkpoint(Path(checkpoint), _key(frame, seen), checkpoint_seconds)
+            saving = Checkpoint(Path(checkpoint), _key(frame, seen, numbers), checkpoint_seconds)
         given = Fitting(
             validation=seen,
             device=resolve_device(config.device),
             progress=progress,
+            validated=validated,
             initial=initial,
+            literals=numbers,
             negatives=negatives,
             checkpoint=saving,
             tracker=open_trackers(trackers or {}),
@@ -123,10 +134,11 @@ def triples_fingerprint(triples: NDArray[np.integer], key: Callable[[int], str] 
     return digest.hexdigest()
 
 
-def _key(frame: Embedding, validation: NDArray[np.int32] | None) -> str:
+def _key(frame: Embedding, validation: NDArray[np.int32] | None, literals: Floats | None) -> str:
     """What decides a training, as one digest."""
     held_out = "" if validation is None else triples_fingerprint(validation)
-    parts = json.dumps([frame.config.to_dict(), frame.fingerprint, held_out], sort_keys=True)
+    numbers = [] if literals is None else [hashlib.sha256(literals.tobytes()).hexdigest()]
+    parts = json.dumps([frame.config.to_dict(), frame.fingerprint, held_out, *numbers], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 

@@ -22,7 +22,7 @@ from pipelines.run import write_atomically
 if TYPE_CHECKING:
     from embeddings import Embedding, EmbeddingConfig
 
-__all__ = ["FIGURES", "load_config", "run_benchmark"]
+__all__ = ["FIGURES", "Tick", "load_config", "read_table", "run_benchmark"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,19 @@ def load_config(path: str | Path) -> EmbeddingConfig:
     """
     from embeddings import EmbeddingConfig
 
+    values = read_table(path, "embedding")
+    try:
+        return EmbeddingConfig.from_dict(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def read_table(path: str | Path, name: str) -> dict[str, Any]:
+    """The one table of this name that a TOML file has.
+
+    Raises:
+        MissingFileError: no such file. InputError: no TOML, or other tables.
+    """
     place = Path(path)
     if not place.is_file():
         raise MissingFileError(f"Expected a configuration as TOML (got {place}, which is not there)")
@@ -47,12 +60,10 @@ def load_config(path: str | Path) -> EmbeddingConfig:
         values = tomllib.loads(place.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected TOML ({error})", file=str(place)) from error
-    if set(values) != {"embedding"} or not isinstance(values["embedding"], dict):
-        raise InputError(f"Expected one table, [embedding] (got {', '.join(values) or 'none'})", file=str(place))
-    try:
-        return EmbeddingConfig.from_dict(values["embedding"])
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error
+    if set(values) != {name} or not isinstance(values[name], dict):
+        raise InputError(f"Expected one table, [{name}] (got {', '.join(values) or 'none'})", file=str(place))
+    table: dict[str, Any] = values[name]
+    return table
 
 
 def run_benchmark(
@@ -118,6 +129,7 @@ def _seed(
 
 def _trained(benchmark: Benchmark, config: EmbeddingConfig, place: Path | None, tick: Tick | None) -> Embedding:
     from embeddings import load_embedding, train_embedding, triples_fingerprint
+    from embeddings.literals import literals_for
 
     fingerprint = triples_fingerprint(benchmark.train, benchmark.graph.dictionary.key)
     if place is not None and (place / "embedding").is_dir():
@@ -134,6 +146,7 @@ def _trained(benchmark: Benchmark, config: EmbeddingConfig, place: Path | None, 
         config,
         validation=benchmark.valid if len(benchmark.valid) else None,
         fingerprint=fingerprint,
+        literals=literals_for(config.model, benchmark.graph),
         progress=None if tick is None else lambda done, most: tick(stage, done, most),
         checkpoint=None if place is None else place / "checkpoint",
         trackers=None if place is None else {"csv": place / "track.csv"},

@@ -146,7 +146,7 @@ def embed(
     fingerprint = closure_key(closure)
 
     def make(folder: Path) -> None:
-        _train_embedding(every, split, settings, folder, fingerprint, len(closure.graph.dictionary), run, progress)
+        _train_embedding(every, split, settings, folder, fingerprint, closure.graph, run, progress)
 
     key = key_of("embedding", fingerprint, settings.to_dict(), hidden.tolist())
     made = run.stage("embedding", key, make, lambda folder: load_embedding(folder, fingerprint=fingerprint))
@@ -159,15 +159,22 @@ def _train_embedding(
     settings: EmbeddingConfig,
     folder: Path,
     fingerprint: str,
-    num_terms: int,
+    graph: KnowledgeGraph,
     run: Run,
     progress: Progress | None,
 ) -> None:
     from embeddings import brier, calibration_examples, ece, evaluate, fit_calibration, train_embedding
+    from embeddings.literals import literals_for
 
     tick = None if progress is None else partial(progress, "embedding")
     embedding = train_embedding(
-        split.train, num_terms, settings, validation=split.validation, fingerprint=fingerprint, progress=tick
+        split.train,
+        len(graph.dictionary),
+        settings,
+        validation=split.validation,
+        fingerprint=fingerprint,
+        literals=literals_for(settings.model, graph),
+        progress=tick,
     )
     figures: dict[str, Any] = {"model": settings.model, "train": len(split.train)}
     if len(split.validation) and len(split.test):
@@ -341,17 +348,21 @@ def _train_fusion(
     progress: Progress | None,
     folder: Path,
 ) -> None:
-    from engine.fusion import save_fusion, train_fusion
+    from engine.fusion import save_fusion, tie_claims, train_fusion
 
     tick = None if progress is None else partial(progress, settings.mode)
+    examples, ties = list(data.train), None
+    if settings.rule_loss:
+        examples, ties = tie_claims(closure, examples, count=len(examples), seed=settings.seed, hidden=data.hidden)
     model = train_fusion(
-        data.train,
+        examples,
         closure,
         embedded.embedding,
         encoder,
         settings,
         validation=data.validation,
         hidden=data.hidden,
+        ties=ties,
         progress=tick,
     )
     save_fusion(model, folder, validation=data.validation, hidden=data.hidden)

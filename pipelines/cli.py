@@ -18,6 +18,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from embeddings import EmbeddingConfig
     from engine.hybrid import Reasoner
     from engine.symbolic import Budget, Closure
     from engine.verdict import Verdict
@@ -51,6 +52,13 @@ class Severity(enum.StrEnum):
     warning = "warning"
     info = "info"
     never = "never"
+
+
+class Strictness(enum.StrEnum):
+    """How much a prediction has to fit the schema."""
+
+    open = "open"
+    typed = "typed"
 
 
 class Entailment(enum.StrEnum):
@@ -99,6 +107,52 @@ def check(
     if file is not None:
         triples = [claim for _, claim in read_claims(file, closure.graph.prefixes)]
     _show_verdicts(Reasoner(closure).check_many(triples, positive=not deny), closure, as_json)
+
+
+@app.command()
+def predict(
+    folder: Folder,
+    terms: Annotated[
+        list[str], typer.Argument(help="Head and relation, or with --tail the relation alone: compact names or IRIs.")
+    ],
+    tail: Annotated[str | None, typer.Option("--tail", help="The tail, where heads are sought.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many predictions.", min=1)] = 10,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Show what is rejected above the last, with axiom and proof.")
+    ] = False,
+    strictness: Annotated[
+        Strictness, typer.Option("--strictness", help="typed also rejects what has types, none of them asked for.")
+    ] = Strictness.open,
+    unique_names: Annotated[
+        bool, typer.Option("--unique-names", help="Take names not known to be the same to differ.")
+    ] = False,
+    run: RunFolder = None,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+) -> None:
+    """Predict tails (or heads) by the embedding of a run, among what schema and rules allow."""
+    from pipelines import predict as predictions
+    from pipelines.describe import inert, ranking_lines
+
+    if len(terms) != (2 if tail is None else 1):
+        raise typer.BadParameter("Expected head and relation, or the relation and --tail", param_hint="TERMS")
+    domain, closure = _close(folder, seconds)
+    found = predictions.predict(
+        closure,
+        run or _default_run(domain),
+        terms[0] if tail is None else None,
+        terms[-1],
+        tail,
+        k=k,
+        rejected=rejected,
+        strictness=strictness.value,
+        unique_names=unique_names,
+    )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        typer.echo("\n".join(map(inert, ranking_lines(found))))
+    raise typer.Exit(_finished(closure))
 
 
 @app.command()
@@ -249,18 +303,32 @@ def embed(
         Path | None, typer.Option("--config", help="TOML with a table [embedding], as in data/configs.")
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, from --seed on.", min=1)] = 3,
+    search: Annotated[
+        Path | None,
+        typer.Option("--search", help="TOML with ranges in a table [search]: find settings for the benchmark instead."),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", help="How many settings a search tries.", min=1)] = 20,
     device: Annotated[str | None, typer.Option("--device", help="A torch device; default: CUDA if there.")] = None,
     as_json: AsJson = False,
-    seconds: Seconds = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", help="Budget of the closure, or after which no trial begins.", min=0.001),
+    ] = None,
 ) -> None:
-    """Train, measure and calibrate the embedding of a domain; or train and measure on a benchmark, several seeds."""
+    """Train, measure and calibrate the embedding of a domain; or train and measure on a benchmark, several seeds.
+
+    With --search, settings are tried on the benchmark's validation triples; the best are left in best.toml of --run.
+    """
     if (folder is None) == (benchmark is None):
         raise typer.BadParameter("Expected either a domain folder or --benchmark", param_hint="FOLDER")
     if folder is None:
         assert benchmark is not None, "one of them is there"
+        if search is not None:
+            _search_benchmark(benchmark, settings, search, run, device, trials, seconds, seed, as_json)
+            return
         _embed_benchmark(benchmark, test, settings, range(seed, seed + seeds), run, device, as_json)
         return
-    if test is not None or settings is not None or device is not None:
+    if test is not None or settings is not None or device is not None or search is not None:
         raise typer.BadParameter("Expected --benchmark with it; a domain has its settings in domain.toml")
     from pipelines import build
     from pipelines.run import Run
@@ -284,21 +352,59 @@ def _embed_benchmark(
     device: str | None,
     as_json: bool,
 ) -> None:
-    import dataclasses
-
-    from embeddings import EmbeddingConfig
-    from pipelines.benchmark import load_config, run_benchmark
+    from pipelines.benchmark import run_benchmark
     from pipelines.describe import benchmark_lines, inert
 
-    config = EmbeddingConfig() if settings is None else load_config(settings)
-    if device is not None:
-        config = dataclasses.replace(config, device=device)
+    config = _settings(settings, device)
     with _progress() as progress:
         report = run_benchmark(folder, config, seeds=seeds, test=test, out=run, tick=progress)
     if as_json:
         _print_json(report)
     else:
         typer.echo(inert("\n".join(benchmark_lines(report))))
+
+
+def _search_benchmark(
+    folder: Path,
+    settings: Path | None,
+    ranges: Path,
+    run: Path | None,
+    device: str | None,
+    trials: int,
+    seconds: float | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    from pipelines.describe import inert
+    from pipelines.search import load_space, result_lines, run_search
+
+    if run is None:
+        raise typer.BadParameter("Expected --run with --search: the folder to leave best.toml in", param_hint="--run")
+    with _progress() as tick:
+        found = run_search(
+            folder,
+            _settings(settings, device),
+            load_space(ranges),
+            run,
+            trials=trials,
+            seconds=seconds,
+            seed=seed,
+            tick=tick,
+        )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        typer.echo("\n".join(map(inert, result_lines(found))))
+
+
+def _settings(path: Path | None, device: str | None) -> EmbeddingConfig:
+    import dataclasses
+
+    from embeddings import EmbeddingConfig
+    from pipelines.benchmark import load_config
+
+    config = EmbeddingConfig() if path is None else load_config(path)
+    return config if device is None else dataclasses.replace(config, device=device)
 
 
 @app.command()

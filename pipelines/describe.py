@@ -6,10 +6,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.prediction import Ranking
     from engine.symbolic import Closure, Violation
     from kg.domain import Domain
 
-__all__ = ["benchmark_lines", "describe_closure", "describe_rules", "describe_violation", "inert", "metric_lines"]
+__all__ = [
+    "benchmark_lines",
+    "describe_closure",
+    "describe_rules",
+    "describe_violation",
+    "inert",
+    "metric_lines",
+    "ranking_lines",
+]
 
 
 def describe_closure(domain: Domain, closure: Closure) -> dict[str, Any]:
@@ -80,6 +89,17 @@ def benchmark_lines(report: dict[str, Any]) -> Iterator[str]:
             f"{category} {figures['mrr']:.3f} ({figures['count']:,})" for category, figures in first.items()
         )
         yield f"  MRR by category, first seed: {told}"
+
+
+def ranking_lines(ranking: Ranking) -> Iterator[str]:
+    """What was asked, the predictions in order, and each listed rejection with its reason and its proof."""
+    yield f"{ranking.question} ({ranking.num_rejected:,} rejected above the last)"
+    for at, each in enumerate(ranking.predictions, start=1):
+        yield f"  {at}. {each}"
+    for each in ranking.rejected:
+        yield f"  rejected: {each}"
+        if each.rejection is not None and each.rejection.proof is not None:
+            yield from (f"    {line}" for line in each.rejection.proof.text(each.graph).splitlines())
 
 
 def inert(text: str) -> str:

@@ -159,7 +159,7 @@ def small_model(
         model = FusionModel(Collator(closure, embedding, encoder, config), config).eval()
         if opened:
             for name, parameter in model.named_parameters():
-                if name.endswith("gate") or name.startswith(("joint_head.", "embedding_weight.")):
+                if name.endswith("gate") or name.startswith(("head.joint_head.", "head.embedding_weight.")):
                     torch.nn.init.normal_(parameter)
     return model
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdflib import XSD, Literal, URIRef
 
-from embeddings.literals import number_of, numeric_literals
+from embeddings import EmbeddingConfig, evaluate, load_embedding, train_embedding
+from embeddings.literals import literals_for, number_of, numeric_literals
 from embeddings.quiet import quiet, seeded
-from kg.errors import ConfigError, InputError
+from kg.errors import ConfigError, InputError, NotSupportedError, StoreError
 from kg.graph import KnowledgeGraph
 
 E = "http://example.org/"
@@ -130,7 +133,7 @@ def test_pykeens_literal_models_train_on_the_numbers_and_come_back_from_their_st
         kept = [key for key, value in before.items() if value.shape == (4, 3) and np.array_equal(value, state[key])]
         assert len(kept) == 1  # the numbers stay as they are
         np.testing.assert_array_equal(state[kept[0]], literals.values)
-        again = kind(triples_factory=literal_factory(4, 1, attributes=3), embedding_dim=6)
+        again = kind(triples_factory=literal_factory(4, 1, np.zeros((4, 3))), embedding_dim=6)
         again.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
         batch = torch.from_numpy(rows)
         with torch.no_grad():
@@ -142,6 +145,52 @@ def test_pykeens_literal_models_train_on_the_numbers_and_come_back_from_their_st
             assert not np.allclose(moved.eval().score_hrt(batch), scores)  # the numbers count
 
 
+@pytest.mark.parametrize("name", ["DistMultLiteral", "ComplExLiteral"])
+def test_a_literal_model_trains_by_name_and_comes_back_from_its_folder(name: str, tmp_path: Path) -> None:
+    cities = graph()
+    triples, count = cities.entity_triples(), len(cities.dictionary)
+    literals = literals_for(name, cities)
+    assert literals is not None
+    config = EmbeddingConfig(model=name, dim=6, epochs=2, batch_size=4, num_negatives=2)
+    other = replace(literals, values=literals.values + np.float32(1))
+    trained, moved = (train_embedding(triples, count, config, literals=each) for each in (literals, other))
+    trained.save(tmp_path / "e")
+    again = load_embedding(tmp_path / "e")
+    np.testing.assert_array_equal(again.score(triples), trained.score(triples))
+    assert any(np.array_equal(value, literals.values) for value in again.state.values())
+    assert not np.allclose(moved.score(triples), trained.score(triples))
+    assert evaluate(again, triples, triples).count == 4
+    train_embedding(triples, count, config, literals=literals, checkpoint=tmp_path / "c")
+    with pytest.raises(StoreError, match="other triples or literals"):
+        train_embedding(triples, count, config, literals=other, checkpoint=tmp_path / "c")
+
+
+def test_numbers_are_found_by_term_and_an_entity_without_any_has_zeros() -> None:
+    cities = graph()
+    literals = numeric_literals(cities, cities.entity_ids)
+    found = literals.of(np.array([10_000, int(literals.entities[2]), -1]))
+    np.testing.assert_array_equal(found, np.stack([found[0] * 0, literals.values[2], found[0] * 0]))
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "error", "words"),
+    [
+        ("DistMultLiteral", False, ConfigError, "Expected literals for DistMultLiteral"),
+        ("DistMult", True, ConfigError, "Expected no literals for DistMult"),
+        ("DistMultLiteralGated", True, NotSupportedError, "such as ComplExLiteral"),
+    ],
+)
+def test_a_model_and_literals_that_do_not_fit_are_refused(
+    model: str, given: bool, error: type[Exception], words: str
+) -> None:
+    cities = graph()
+    literals = numeric_literals(cities, cities.entity_ids) if given else None
+    with pytest.raises(error, match=words):
+        train_embedding(
+            cities.entity_triples(), len(cities.dictionary), EmbeddingConfig(model=model, dim=4), literals=literals
+        )
+
+
 def test_what_cannot_be_used_is_refused() -> None:
     cities = graph()
     with pytest.raises(ConfigError, match="standard, range"):
@@ -149,9 +198,7 @@ def test_what_cannot_be_used_is_refused() -> None:
     with pytest.raises(InputError, match="each once"):
         numeric_literals(cities, np.array([1, 1]))
     with quiet():
-        from embeddings.literal_models import literal_factory, num_attributes
+        from embeddings.literal_models import literal_factory
 
         with pytest.raises(InputError, match="at least one attribute"):
             literal_factory(4, 1, np.empty((4, 0)))
-        with pytest.raises(ConfigError, match="literal model"):
-            num_attributes({})

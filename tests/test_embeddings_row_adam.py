@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from embeddings.row_adam import RowAdam
-from embeddings.self_adversarial import adversarial_loss
+from embeddings.self_adversarial import adversarial_loss, squared_distances
 
 
 def moved(table: torch.Tensor, gradients: list[torch.Tensor], kind: type[torch.optim.Optimizer]) -> torch.Tensor:
@@ -86,3 +86,25 @@ def test_a_query_all_of_whose_negatives_are_left_out_has_no_loss_and_no_gradient
     (gradient,) = torch.autograd.grad(loss, queries)
     assert gradient[0].tolist() == [0.0, 0.0, 0.0]
     assert gradient[1].abs().sum() > 0
+
+
+def test_mixed_precision_rounds_the_products_alone() -> None:
+    torch.manual_seed(2)
+    queries, vectors = (torch.randn(rows, 32, requires_grad=True) for rows in (20, 30))
+    exact, mixed = (
+        adversarial_loss(
+            queries, vectors, weights=torch.ones(20), log_odds=None, margin=6.0, temperature=1.0, mixed=mixed
+        )
+        for mixed in (False, True)
+    )
+    assert mixed.dtype == torch.float32
+    assert 0 < abs(mixed.item() - exact.item()) < 0.002 * exact.item()
+    for one, other in zip(
+        torch.autograd.grad(exact, [queries, vectors]), torch.autograd.grad(mixed, [queries, vectors]), strict=True
+    ):
+        assert other.dtype == torch.float32
+        assert 0 < float((one - other).norm() / one.norm()) < 0.02
+    near = squared_distances(vectors, vectors + 0.25, mixed=True).diagonal()
+    sizes = vectors.norm(dim=1) * (vectors + 0.25).norm(dim=1)
+    rounding = 2 * sizes * 3 / 256  # two factors and the product, each by a part in 256 at most
+    assert ((near - 32 * 0.25**2).abs() < rounding).all()

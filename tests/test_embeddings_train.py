@@ -65,6 +65,18 @@ def test_held_out_triples_of_a_regular_graph_rank_high(model: str) -> None:
     assert embedding.losses[-1] < embedding.losses[0]
 
 
+@pytest.mark.parametrize("loss", ["nssa", "bcewithlogits"])
+def test_mixed_precision_trains_as_full_precision_but_for_rounding(loss: str) -> None:
+    train, _ = split()
+    full = {**SMALL.to_dict(), "loss": loss}
+    losses = [
+        train_embedding(train, NUM_TERMS, EmbeddingConfig(**{**full, "mixed_precision": mixed})).losses
+        for mixed in (False, True)
+    ]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
 def test_rows_are_the_graphs_own_ids() -> None:
     train, _ = split()
     seen: list[tuple[int, int]] = []

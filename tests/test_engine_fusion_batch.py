@@ -164,6 +164,7 @@ def test_claims_without_triples_make_an_empty_graph(closure: Closure, encoder: E
         "token_mask": (2, 5),
         "entity_vector": (0, 6),
         "label_vector": (0, 32),
+        "entity": (0,),
         "role": (0,),
         "graph": (0,),
         "slot": (0,),
@@ -175,6 +176,9 @@ def test_claims_without_triples_make_an_empty_graph(closure: Closure, encoder: E
         "tail": (2,),
         "embedding_logit": (2,),
         "label": (2,),
+        "group": (2,),
+        "answer": (0,),
+        "relation_answer": (2,),
     }
     assert batch.head.tolist() == batch.tail.tolist() == [-1, -1]
 

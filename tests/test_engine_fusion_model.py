@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
 from engine.fusion import ClaimExample, Encoder, FusionConfig, FusionModel
-from engine.fusion.batch import Batch
-from engine.fusion.config import Mode, Pooling
+from engine.fusion.batch import INTERACTION, LINKED, Batch
+from engine.fusion.config import Attention, Exchange, Mode, Pooling
+from engine.fusion.exchange import PairInteractionLayer
+from engine.fusion.gnn import RelationalAttention
 from engine.symbolic import Closure
 from kg.errors import ConfigError
 from tests.hamlet import SMALL, claims, hamlet, ids, small_embedding, small_encoder, small_model
@@ -120,6 +123,83 @@ def test_direction_kind_relation_and_node_states_all_count(closure: Closure, mod
         for mode in ("fusion", "graph only"):
             difference = model(changed(batch, name), mode=mode) - model(batch, mode=mode)
             assert difference.abs().min() > 1e-5
+
+
+@pytest.mark.parametrize("exchange", get_args(Exchange))
+def test_dense_and_sparse_attention_give_the_same_logits_and_gradients(
+    closure: Closure, encoder: Encoder, exchange: Exchange
+) -> None:
+    found = []
+    for attention in get_args(Attention):
+        config = replace(SMALL, attention=attention, exchange=exchange, evidence="closure")
+        model = small_model(closure, encoder, small_embedding(closure), config)
+        made = model(model.collator(claims(closure)))
+        made.sum().backward()
+        found.append((made.detach(), {name: p.grad for name, p in model.trained_parameters() if p.grad is not None}))
+    (first, gradients), *others = found
+    assert gradients["graph_layers.0.edge_key.weight"].abs().sum() > 0
+    for made, other in others:
+        torch.testing.assert_close(made, first, rtol=1e-5, atol=1e-5)
+        assert set(other) == set(gradients)
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(other[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_auto_attention_is_sparse_for_a_large_subgraph(
+    closure: Closure, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_model(closure, encoder, None)
+    used: list[str] = []
+
+    def told(name: str) -> Callable[..., Any]:
+        real = getattr(RelationalAttention, name)
+
+        def step(*parts: Any) -> Any:
+            used.append(name)
+            return real(*parts)
+
+        return step
+
+    for name in ("dense", "forward"):
+        monkeypatch.setattr(RelationalAttention, name, told(name))
+    logits(model, claims(closure)[:1])
+    monkeypatch.setattr("engine.fusion.model._DENSE_NODES", 1)
+    logits(model, claims(closure)[:1])
+    assert used == ["dense", "dense", "forward", "forward"]
+
+
+def test_pair_exchange_goes_through_the_first_token_and_the_interaction_node(closure: Closure) -> None:
+    torch.manual_seed(0)
+    layer = PairInteractionLayer(12, 8, dropout=0.0)
+    tokens, nodes = torch.randn(2, 5, 12), torch.randn(2, 3, 8)
+    token_mask, node_mask = torch.ones(2, 5, dtype=torch.bool), torch.tensor([[True] * 3, [False] * 3])
+    same_tokens, same_nodes = layer(tokens, token_mask, nodes, node_mask)
+    assert torch.equal(same_tokens, tokens)
+    assert torch.equal(same_nodes, nodes)
+    for gate in (layer.token_gate, layer.node_gate):
+        torch.nn.init.ones_(gate)
+    new_tokens, new_nodes = layer(tokens, token_mask, nodes, node_mask)
+    pair = torch.cat([layer.token_norm(tokens[0, 0]), layer.node_norm(nodes[0, 0])])
+    change = torch.tanh(torch.tensor(1.0)) * layer.mix(pair)
+    torch.testing.assert_close(new_tokens[0, 0], tokens[0, 0] + change[:12])
+    torch.testing.assert_close(new_nodes[0, 0], nodes[0, 0] + change[12:])
+    assert torch.equal(new_tokens[:, 1:], tokens[:, 1:])
+    assert torch.equal(new_nodes[:, 1:], nodes[:, 1:])
+    assert torch.equal(new_tokens[1], tokens[1])  # a claim without nodes
+
+
+def test_pair_exchange_links_the_interaction_node_to_the_claims_own(closure: Closure, encoder: Encoder) -> None:
+    pair = small_model(closure, encoder, small_embedding(closure), replace(SMALL, exchange="pair"))
+    cross = small_model(closure, encoder, small_embedding(closure))
+    claim = claims(closure)[0]
+    batch, plain = pair.collator([claim]), cross.collator([claim])
+    assert batch.entity.tolist() == [INTERACTION, *plain.entity.tolist()]
+    assert batch.role.tolist() == [4, *plain.role.tolist()]
+    assert not batch.label_vector[0].any()
+    ends = batch.edge_index[:, (batch.edge_kind == LINKED) & (batch.edge_reverse == 0)]
+    assert ends.tolist() == [[0, 0], [int(batch.head), int(batch.tail)]]
+    assert batch.edge_index.shape[1] == plain.edge_index.shape[1] + 4
+    assert abs(float(logits(pair, [claim]) - logits(pair, [claim], "text only"))) > 1e-3
 
 
 def test_turning_an_edge_of_the_evidence_round_changes_the_logit(closure: Closure, model: FusionModel) -> None:

@@ -150,6 +150,19 @@ def test_weights_of_another_shape_are_refused(
             load_fusion(tmp_path / "m", closure=closure, embedding=embedding, encoder=encoder)
 
 
+def test_a_model_stored_before_there_were_several_heads_is_read(
+    closure: Closure, encoder: Encoder, embedding: Embedding, trained: FusionModel, folder: Path, tmp_path: Path
+) -> None:
+    tensors, document = read_store(folder, kind="fusion model")
+    new = ("exchange", "attention", "target", "accumulate", "rule_loss", "precision", "compile")
+    settings = {name: value for name, value in document["config"].items() if name not in new}
+    former = {name.removeprefix("head."): value for name, value in tensors.items()}
+    assert set(former) != set(tensors)
+    write_store(tmp_path / "m", kind="fusion model", tensors=former, document={**document, "config": settings})
+    again = load_fusion(tmp_path / "m", closure=closure, embedding=embedding, encoder=encoder)
+    np.testing.assert_array_equal(predict_logits(again, claims(closure)), predict_logits(trained, claims(closure)))
+
+
 def test_something_else_in_the_folder_is_left_alone(trained: FusionModel, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "letter.txt").write_text("dear reader", encoding="utf-8")

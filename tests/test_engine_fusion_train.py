@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.fusion import ClaimExample, Encoder, FusionModel, evaluate_fusion, p
 from engine.fusion.config import Mode
 from engine.fusion.examples import generate_examples, shuffle_triples
 from engine.symbolic import Closure
-from kg.errors import ConfigError, InputError, LimitError
+from kg.errors import ConfigError, InputError, LimitError, StoreError
 from tests.hamlet import SMALL, hamlet, small_embedding, small_encoder
 
 LONGER = replace(SMALL, epochs=5, learning_rate=5e-3, encoder_learning_rate=1e-3, dropout=0.1)
@@ -90,7 +91,7 @@ def test_every_mode_trains_what_it_sees(
 ) -> None:
     model = train_fusion(examples, closure, small_embedding(closure), encoder, replace(LONGER, mode=mode, epochs=3))
     assert model.history[-1].loss < model.history[0].loss
-    assert bool(model.joint_head.weight.any()) == (mode != "text only")
+    assert bool(model.head.joint_head.weight.any()) == (mode != "text only")
     assert bool(model.exchanges[0].get_parameter("token_gate").any()) == (mode in ("fusion", "shuffled graph"))
 
 
@@ -165,3 +166,97 @@ def test_a_text_too_long_fails_before_any_work(
 def test_missing_device_is_refused(closure: Closure, encoder: Encoder, examples: list[ClaimExample]) -> None:
     with pytest.raises(ConfigError, match=r"Expected a CUDA device for 'device' = 'cuda'.*use 'auto' or 'cpu'"):
         train_fusion(examples, closure, None, encoder, replace(SMALL, device="cuda"))
+
+
+def test_gradients_of_two_batches_make_the_step_of_one_twice_as_large(
+    closure: Closure, encoder: Encoder, examples: list[ClaimExample]
+) -> None:
+    few, config = examples[:32], replace(LONGER, dropout=0.0, epochs=2)
+    one = train_fusion(few, closure, None, encoder, replace(config, batch_size=16))
+    two = train_fusion(few, closure, None, encoder, replace(config, batch_size=8, accumulate=2))
+    np.testing.assert_allclose(predict_logits(two, few), predict_logits(one, few), atol=2e-3)
+    seen: list[tuple[int, int]] = []
+    odd = replace(config, batch_size=8, accumulate=3, epochs=1)
+    train_fusion(few, closure, None, encoder, odd, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]  # three batches, then the one that is left
+
+
+class StoppedError(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("mode", ["fusion", "shuffled graph"])
+def test_a_training_that_was_killed_ends_with_the_same_weights(
+    closure: Closure, encoder: Encoder, examples: list[ClaimExample], tmp_path: Path, mode: Mode
+) -> None:
+    few, kept = examples[:24], examples[24:40]
+    config = replace(LONGER, epochs=4, mode=mode, patience=4)
+
+    def train(stop_at: int | None, folder: Path | None) -> FusionModel:
+        def progress(done: int, total: int) -> None:
+            if done == stop_at:
+                raise StoppedError
+
+        return train_fusion(
+            few,
+            closure,
+            small_embedding(closure),
+            encoder,
+            config,
+            validation=kept,
+            checkpoint=folder,
+            checkpoint_seconds=0,
+            progress=progress,
+        )
+
+    whole = train(None, None)
+    for stop_at in (5, 11):  # in the second and in the fourth epoch
+        with pytest.raises(StoppedError):
+            train(stop_at, tmp_path / "state")
+    again = train(None, tmp_path / "state")
+    for (name, value), (_, other) in zip(whole.trained_parameters(), again.trained_parameters(), strict=True):
+        assert torch.equal(value, other), name
+    assert [(e.loss, e.validation_loss) for e in again.history] == [(e.loss, e.validation_loss) for e in whole.history]
+    done = train(1, tmp_path / "state")  # nothing is left to do
+    np.testing.assert_array_equal(predict_logits(done, few), predict_logits(whole, few))
+
+
+def test_the_checkpoint_of_another_training_is_refused(
+    closure: Closure, encoder: Encoder, examples: list[ClaimExample], tmp_path: Path
+) -> None:
+    few, config = examples[:8], replace(SMALL, epochs=1)
+    train_fusion(few, closure, None, encoder, config, checkpoint=tmp_path, checkpoint_seconds=0)
+    for other, claims in ((replace(config, seed=1), few), (config, examples[:7])):
+        with pytest.raises(StoreError, match="Expected a checkpoint of this training"):
+            train_fusion(claims, closure, None, encoder, other, checkpoint=tmp_path)
+    path = tmp_path / "tensors.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="it was altered"):
+        train_fusion(few, closure, None, encoder, config, checkpoint=tmp_path)
+
+
+def test_bfloat16_gives_nearly_the_same_logits(
+    closure: Closure, encoder: Encoder, trained: FusionModel, examples: list[ClaimExample]
+) -> None:
+    exact = predict_logits(trained, examples)
+    model = train_fusion(examples, closure, small_embedding(closure), encoder, replace(LONGER, precision="bfloat16"))
+    assert model.history[-1].loss < 0.8 * model.history[0].loss
+    trained.config = replace(trained.config, precision="bfloat16")
+    try:
+        rough = predict_logits(trained, examples)
+    finally:
+        trained.config = replace(trained.config, precision="auto")
+    assert 0 < np.abs(rough - exact).max() < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, while its compiler is imported
+def test_compiled_layers_train_to_nearly_the_same_logits(
+    closure: Closure, encoder: Encoder, examples: list[ClaimExample]
+) -> None:
+    few = examples[:16]
+    plain, compiled = (
+        train_fusion(few, closure, None, encoder, replace(SMALL, epochs=1, compile=wanted)) for wanted in (False, True)
+    )
+    assert {name for name, _ in plain.trained_parameters()} == {name for name, _ in compiled.trained_parameters()}
+    np.testing.assert_allclose(predict_logits(compiled, few), predict_logits(plain, few), atol=1e-4)

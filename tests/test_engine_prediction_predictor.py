@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rdflib import OWL, RDF, RDFS
 
 from embeddings import Embedding, EmbeddingConfig, fit_calibration
+from embeddings.all_scores import AllScores
 from engine.prediction import Kind, Prediction, Predictor, Strictness, missing
-from engine.prediction.scores import AllScores
 from engine.symbolic import Closure, Status, check, materialise, parse_rules
 from kg.errors import InputError, StoreError, UnknownTermError
 from kg.graph import KnowledgeGraph
@@ -155,7 +155,7 @@ def test_nearest_goes_by_distance() -> None:
 def test_missing_triples_are_the_best_of_all_accepted(
     strictness: Strictness, room_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.prediction.scores.CHUNK_BYTES", room_bytes)
+    monkeypatch.setattr("embeddings.all_scores.CHUNK_BYTES", room_bytes)
     made = predictor(strictness=strictness)
     every = [(h, x, t) for x in (p, q, r) for h in ENTITIES for t in ENTITIES if h != t]
     accepted = made.accepts(every)

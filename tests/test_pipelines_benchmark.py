@@ -13,6 +13,7 @@ from embeddings import EmbeddingConfig
 from kg.errors import ConfigError, InputError, MissingFileError
 from pipelines.benchmark import load_config, run_benchmark
 from pipelines.cli import app
+from pipelines.search import toml_of
 
 ROOT = Path(__file__).parents[1]
 TRAIN = [(f"e{i}", f"r{k}", f"e{(i + 2**k) % 16}") for i in range(16) for k in range(3)]
@@ -63,11 +64,50 @@ def test_an_embedding_of_another_configuration_is_not_taken_up(tmp_path: Path) -
         run_benchmark(home, EmbeddingConfig(dim=5, epochs=1), seeds=[0], out=tmp_path / "out")
 
 
+def test_a_search_leaves_settings_that_a_training_takes(tmp_path: Path) -> None:
+    home, out = benchmark(tmp_path / "b"), tmp_path / "out"
+    (tmp_path / "ranges.toml").write_text("[search]\nlearning_rate = { low = 0.001, high = 0.5, log = true }\n")
+    options = [
+        "--benchmark",
+        str(home),
+        "--config",
+        str(home / "config.toml"),
+        "--search",
+        str(tmp_path / "ranges.toml"),
+    ]
+    assert run(*options).exit_code == 2  # no --run
+    done = run(*options, "--run", str(out), "--trials", "2", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert json.loads((out / "search.json").read_text(encoding="utf-8")) == report
+    best = load_config(out / "best.toml")
+    assert best.to_dict() == report["best"]
+    assert best.learning_rate in {trial["settings"]["learning_rate"] for trial in report["trials"]}
+    again = run(*options, "--run", str(out), "--trials", "2")
+    assert again.stdout.startswith(f"validation MRR {report['mrr']:.3f} is the best of 2 trials (2 complete")
+
+
+def test_a_configuration_is_the_same_after_its_toml(tmp_path: Path) -> None:
+    config = EmbeddingConfig(
+        model="DistMult",
+        learning_rate=1e-05,
+        num_negatives=3,
+        subsampling=True,
+        loss="bcewithlogits",
+        model_options={"a key": [1, 2.5, {"b": 'c"\n'}]},
+    )
+    (tmp_path / "c.toml").write_text(toml_of(config, "two\nlines"), encoding="utf-8")
+    assert load_config(tmp_path / "c.toml") == config
+
+
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     home = benchmark(tmp_path / "b")
     (home / "valid.txt").unlink()
     with pytest.raises(InputError, match="Expected validation or test triples"):
         run_benchmark(home, EmbeddingConfig(epochs=1, dim=2), seeds=[0])
+    (home / "valid.txt").write_text("e0\tr0\te2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="graph without numeric literals has no use for a literal model"):
+        run_benchmark(home, EmbeddingConfig(model="DistMultLiteral", epochs=1, dim=2), seeds=[0])
     with pytest.raises(MissingFileError, match="Expected a configuration as TOML"):
         load_config(tmp_path / "none.toml")
     for text, kind, message in (

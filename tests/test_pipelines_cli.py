@@ -445,11 +445,44 @@ def test_a_model_of_another_graph_is_left_out_and_said(
     assert noesis("ask", folder, "Adams mentors Lewis.", "--run", "runs/firm").code == 2
 
 
+# Prediction -----------------------------------------------------------------------------------------------------
+
+
+def test_predict_asks_the_runs_embedding_and_says_why_it_rejects(noesis: Noesis, tmp_path: Path) -> None:
+    folder = write(tmp_path / "firm", settings=FAST)
+    assert noesis("embed", folder).code == 0
+
+    found = noesis("predict", folder, ":adams", ":mentors", "-k", 100, "--rejected", "--json")
+    assert found.code == 0
+    accepted = {tuple(each["triple"]) for each in found.json["predictions"]}
+    people = {f":{name.lower()}" for name in NAMES} - {":drake"}  # that one is known
+    # the classes are entities of the embedding too, and nothing says that a class is no person
+    assert accepted == {(":adams", ":mentors", each) for each in people | {":Team", ":Person"}}
+    reasons = {each["triple"][2]: each["rejection"] for each in found.json["rejected"]}
+    assert {":red", ":blue"} <= set(reasons)
+    assert reasons[":red"]["axiom"] == [":mentors", "rdfs:range", ":Person"]
+    assert reasons[":red"]["proof"] is not None
+
+    text = noesis("predict", folder, ":adams", ":mentors", "-k", 100, "--rejected").out.splitlines()
+    at = next(number for number, line in enumerate(text) if line.startswith("  rejected: Adams mentors Red Team"))
+    assert [line[:4] for line in text[at + 1 : at + 3]] == ["    "] * 2
+    assert "which are disjoint, by constraint" in text[at + 1]
+    assert sum(line.startswith(f"  {at}. Adams mentors") for at, line in enumerate(text)) == len(accepted)
+
+    heads = noesis("predict", folder, ":mentors", "--tail", ":lewis", "-k", 2, "--strictness", "typed", "--json").json
+    assert [each["triple"][1:] for each in heads["predictions"]] == [[":mentors", ":lewis"]] * 2
+
+
+@pytest.mark.parametrize("terms", [(":adams",), (":adams", ":mentors", ":lewis"), (":a", ":b", "--tail", ":c")])
+def test_predict_wants_a_relation_and_one_end(noesis: Noesis, firm: Path, terms: tuple[str, ...]) -> None:
+    assert noesis("predict", firm, *terms).code == 2
+
+
 # Help -----------------------------------------------------------------------------------------------------------
 
 
 def test_every_command_has_help(noesis: Noesis) -> None:
-    for name in ("ask", "check", "query", "materialise", "audit", "embed", "train", "demo"):
+    for name in ("ask", "check", "query", "materialise", "audit", "embed", "predict", "train", "demo"):
         result = CliRunner().invoke(app, [name, "--help"])
         assert (result.exit_code, "Usage:" in result.output) == (0, True)
 

@@ -19,14 +19,15 @@ from torch import Tensor
 from engine.fusion.config import FusionConfig
 from engine.fusion.encoder import Encoder, pad
 from engine.fusion.examples import ClaimExample
-from engine.fusion.grounding import ClosureView, Grounder, IdTriple
+from engine.fusion.grounding import ASKED, ClosureView, Grounder, IdTriple
 from kg.graph import KnowledgeGraph
 from kg.subgraph import Subgraph
 
-__all__ = ["ASSERTED", "CLAIMED", "INFERRED", "Batch", "Collator", "EntityVectors", "LabelVectors"]
+__all__ = ["ASSERTED", "CLAIMED", "INFERRED", "INTERACTION", "Batch", "Collator", "EntityVectors", "LabelVectors"]
 
 ASSERTED, INFERRED, CLAIMED = 0, 1, 2  # how an edge is known; the claim's own edge says what is asked, not what holds
-
+LINKED = 3  # an edge of the interaction node
+INTERACTION = -1  # in place of a term id: the interaction node
 
 _LEAST_CHANCE = 0.01  # bounds the log-odds, which the embedding overstates for triples it was trained on
 
@@ -68,7 +69,9 @@ class Batch:
     """Claims as tensors. Node numbers count over the whole batch; -1 where a claim has no such node.
 
     `embedding_logit` is the log-odds of the embedding's plausibility for the triple, 0 where it has none.
-    `role` of a node is 0, 1 (head of its claim), 2 (tail) or 3 (both); `slot` is its number inside its own graph.
+    `role` of a node is 0, 1 (head of its claim), 2 (tail), 3 (both) or 4 (the interaction node); `slot` is its number
+    inside its own graph. `group` numbers the groups, a claim by itself being one. `answer` says which nodes are right
+    ones, `relation_answer` is the row of the right relation; -1 where it is not asked for.
     """
 
     token_ids: Int[Tensor, "batch token"]
@@ -76,6 +79,7 @@ class Batch:
     token_states: Float[Tensor, "batch token token_dim"] | None
     entity_vector: Float[Tensor, "node entity_dim"]
     label_vector: Float[Tensor, "node token_dim"]
+    entity: Int[Tensor, " node"]
     role: Int[Tensor, " node"]
     graph: Int[Tensor, " node"]
     slot: Int[Tensor, " node"]
@@ -87,6 +91,9 @@ class Batch:
     tail: Int[Tensor, " batch"]
     embedding_logit: Float[Tensor, " batch"]
     label: Float[Tensor, " batch"]
+    group: Int[Tensor, " batch"]
+    answer: Bool[Tensor, " node"]
+    relation_answer: Int[Tensor, " batch"]
 
     def __len__(self) -> int:
         return len(self.label)
@@ -138,7 +145,8 @@ class Collator:
         self.grounder = Grounder(closure, evidence=config.evidence, hops=config.hops, max_nodes=config.max_nodes)
         self.labels = LabelVectors(self.graph, encoder)
         self.relations = tuple(self.graph.predicates() if relations is None else relations)
-        self._relation_row = {id: row for row, id in enumerate(self.relations)}
+        self._relation_row = {id: row for row, id in enumerate(self.relations) if id >= 0}
+        self._extra = [INTERACTION] if config.exchange == "pair" else []  # first in each subgraph
         self._tokens: dict[str, list[int]] = {}
         self._shown: dict[tuple[IdTriple, tuple[IdTriple, ...], frozenset[IdTriple]], Subgraph] = {}
 
@@ -179,15 +187,30 @@ class Collator:
         token_states = None
         if states is not None:
             token_states = torch.nn.utils.rnn.pad_sequence([states[e.text] for e in examples], batch_first=True)
-        subgraphs = [self._evidence(example, hidden) for example in examples]
+        disjoint = self._disjoint(
+            [example.triple for example in examples], [self._evidence(example, hidden) for example in examples]
+        )
         return Batch(
             token_ids=token_ids,
             token_mask=token_mask,
             token_states=token_states,
             label=torch.tensor([example.label for example in examples], dtype=torch.float32),
             embedding_logit=torch.from_numpy(self._embedding_logits([example.triple for example in examples])),
-            **self._disjoint([example.triple for example in examples], subgraphs),
+            **disjoint,
+            **self._answers(examples, disjoint["entity"].tolist(), disjoint["graph"].tolist()),
         )
+
+    def _answers(self, examples: Sequence[ClaimExample], nodes: list[int], graph: list[int]) -> dict[str, Tensor]:
+        """What is right, and which claims belong together."""
+        numbers: dict[str, int] = {}
+        keys = [example.group or f"\0{at}" for at, example in enumerate(examples)]  # no group has a name like this
+        wanted = [e.answers[0] if self.config.target == "relation" and e.answers else ASKED for e in examples]
+        right = [node in examples[at].answers for node, at in zip(nodes, graph, strict=True)]
+        return {
+            "group": torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys], dtype=torch.int64),
+            "answer": torch.tensor(right, dtype=torch.bool),
+            "relation_answer": torch.tensor([self._relation_row.get(id, -1) for id in wanted], dtype=torch.int64),
+        }
 
     def _evidence(self, example: ClaimExample, hidden: Collection[IdTriple]) -> Subgraph | None:
         if example.triple is None:
@@ -209,32 +232,41 @@ class Collator:
             if triple is None or subgraph is None:
                 ends.append((-1, -1))
                 continue
-            place = {int(id): number for number, id in enumerate(subgraph.nodes)}
-            ends.append((start + place[triple[0]], start + place[triple[2]]))
+            here = [*self._extra, *subgraph.nodes.tolist()]
+            first = start + len(self._extra)
+            place = {id: start + number for number, id in enumerate(here)}
+            head, tail = place[triple[0]], -1 if triple[2] == ASKED else place[triple[2]]
+            ends.append((head, tail))
             kind = np.where(subgraph.inferred, INFERRED, ASSERTED)
-            edges.append(np.stack([subgraph.head + start, subgraph.tail + start, subgraph.relation, kind]))
-            edges.append(np.array([[ends[-1][0]], [ends[-1][1]], [triple[1]], [CLAIMED]]))
-            nodes.extend(subgraph.nodes.tolist())
-            graph.extend([at] * len(subgraph.nodes))
-            slot.extend(range(len(subgraph.nodes)))
-            start += len(subgraph.nodes)
+            edges.append(np.stack([subgraph.head + first, subgraph.tail + first, subgraph.relation, kind]))
+            edges.append(np.array([[head], [head if tail < 0 else tail], [triple[1]], [CLAIMED]]))
+            for node in self._extra:  # linked to what the text speaks of
+                known = [end for end in dict.fromkeys((head, tail)) if end >= 0]
+                edges.append(np.array([[place[node], end, ASKED, LINKED] for end in known]).T)
+            nodes.extend(here)
+            graph.extend([at] * len(here))
+            slot.extend(range(len(here)))
+            start += len(here)
         columns = np.concatenate(edges, axis=1).astype(np.int64) if edges else np.empty((4, 0), dtype=np.int64)
-        head, tail, relation, kind = torch.from_numpy(columns)
+        source, target, relation, kinds = torch.from_numpy(columns)
         row = torch.tensor([self._relation_row.get(id, len(self.relations)) for id in relation.tolist()]).long()
         claim = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2)
         role = torch.zeros(len(nodes), dtype=torch.int64)
         for bit, column in ((1, 0), (2, 1)):
             role[claim[claim[:, column] >= 0, column]] += bit
+        entity = torch.tensor(nodes, dtype=torch.int64)
+        role[entity == INTERACTION] = 4
         return {
+            "entity": entity,
             "entity_vector": torch.from_numpy(self._entity_rows(nodes)),
-            "label_vector": torch.from_numpy(self.labels.rows(nodes)),
+            "label_vector": torch.from_numpy(self._label_rows(nodes)),
             "role": role,
             "graph": torch.tensor(graph, dtype=torch.int64),
             "slot": torch.tensor(slot, dtype=torch.int64),
-            "edge_index": torch.stack([torch.cat([head, tail]), torch.cat([tail, head])]),
+            "edge_index": torch.stack([torch.cat([source, target]), torch.cat([target, source])]),
             "edge_relation": row.repeat(2),
             "edge_reverse": torch.arange(2).repeat_interleave(len(row)),
-            "edge_kind": kind.repeat(2),
+            "edge_kind": kinds.repeat(2),
             "head": claim[:, 0].clone(),
             "tail": claim[:, 1].clone(),
         }
@@ -244,11 +276,18 @@ class Collator:
         result = np.zeros(len(triples), dtype=np.float32)
         if self.embedding is None or self.embedding.calibration is None:
             return result
-        linked = [at for at, triple in enumerate(triples) if triple is not None]
+        linked = [at for at, triple in enumerate(triples) if triple is not None and ASKED not in triple]
         rows = np.array([triples[at] for at in linked], dtype=np.int32).reshape(-1, 3)
         known = self.embedding.knows(rows)
         chance = np.clip(self.embedding.plausibility(rows[known]), _LEAST_CHANCE, 1 - _LEAST_CHANCE)
         result[np.array(linked, dtype=np.int64)[known]] = np.log(chance / (1 - chance))
+        return result
+
+    def _label_rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The text embedding of each node's label, zeros for an interaction node; shape (len(ids), token_dim)."""
+        result = np.zeros((len(ids), self.encoder.dim), dtype=np.float32)
+        terms = [at for at, id in enumerate(ids) if id != INTERACTION]
+        result[terms] = self.labels.rows([ids[at] for at in terms])
         return result
 
     def _entity_rows(self, ids: Sequence[int]) -> NDArray[np.float32]:

@@ -10,11 +10,25 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from kg.errors import ConfigError
 
-__all__ = ["Evidence", "FusionConfig", "Mode", "Pooling"]
+__all__ = ["Attention", "Evidence", "Exchange", "FusionConfig", "Mode", "Pooling", "Precision", "Target"]
 
 Mode: TypeAlias = Literal["fusion", "text only", "graph only", "shuffled graph"]
 Evidence: TypeAlias = Literal["asserted", "closure"]
 Pooling: TypeAlias = Literal["mean", "cls"]
+Exchange: TypeAlias = Literal["cross", "pair"]
+Attention: TypeAlias = Literal["auto", "dense", "sparse"]
+Target: TypeAlias = Literal["truth", "three-way", "choice", "entity", "relation"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+
+_CHOICES = {
+    "mode": Mode,
+    "evidence": Evidence,
+    "pooling": Pooling,
+    "exchange": Exchange,
+    "attention": Attention,
+    "target": Target,
+    "precision": Precision,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +44,11 @@ class FusionConfig:
         heads: attention heads of the message-passing layers and of the exchanges.
         dropout: chance in [0, 1) of dropping a state in the new parts while training.
         pooling: how token states become one text state: their mean, or the first token.
+        exchange: "cross" lets all tokens and all nodes attend to each other; "pair" passes everything through the first
+            token and one interaction node, as GreaseLM does.
+        attention: how message passing is computed, with the same result: "dense" over all pairs of nodes of a claim,
+            "sparse" edge by edge; "auto" is dense where no subgraph of the batch has more than 50 nodes.
+        target: what is asked, see `engine.fusion.heads`.
         mode: what the model sees in training; the modes other than "fusion" are its controls.
 
     Evidence:
@@ -40,8 +59,12 @@ class FusionConfig:
         max_tokens: longest text, in tokens with the special ones; None takes what the encoder takes.
 
     Training:
-        epochs, batch_size, patience: passes over the examples, examples per step, and epochs without a better
+        epochs, batch_size, patience: passes over the examples, examples per batch, and epochs without a better
             validation loss before training stops.
+        accumulate: batches whose gradients are added up for one step.
+        rule_loss: weight of the loss through rules, see `engine.fusion.ties`; 0 leaves it out.
+        precision: of the products; "auto" is bfloat16 on a CUDA device that has it, else float32.
+        compile: whether text layers and exchanges are compiled, which takes a C++ compiler and some minutes.
         learning_rate: of the new parts, at the end of the warm-up.
         encoder_learning_rate: of the text layers that are not frozen.
         weight_decay, warmup, clip: AdamW's decay; share of steps over which the rates rise; bound on the gradient norm.
@@ -58,6 +81,9 @@ class FusionConfig:
     heads: int = 4
     dropout: float = 0.1
     pooling: Pooling = "mean"
+    exchange: Exchange = "cross"
+    attention: Attention = "auto"
+    target: Target = "truth"
     mode: Mode = "fusion"
     evidence: Evidence = "asserted"
     hops: int = 2
@@ -66,6 +92,8 @@ class FusionConfig:
     epochs: int = 3
     batch_size: int = 32
     patience: int = 1
+    accumulate: int = 1
+    rule_loss: float = 0.0
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 1e-4
     weight_decay: float = 0.01
@@ -73,20 +101,26 @@ class FusionConfig:
     clip: float = 1.0
     seed: int = 0
     device: str = "auto"
+    precision: Precision = "auto"
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("fused_layers", "node_dim", "heads", "hops", "max_nodes", "epochs", "batch_size", "patience"):
+        counts = ("fused_layers", "node_dim", "heads", "hops", "max_nodes", "epochs", "batch_size", "patience")
+        for name in (*counts, "accumulate"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
         for name in ("learning_rate", "encoder_learning_rate", "clip"):
             self._expect(name, getattr(self, name) > 0, "a number above 0")
-        for name, choices in (("mode", Mode), ("evidence", Evidence), ("pooling", Pooling)):
+        for name, choices in _CHOICES.items():
             self._expect(name, getattr(self, name) in get_args(choices), f"one of {', '.join(get_args(choices))}")
         self._expect("frozen_layers", self.frozen_layers is None or self.frozen_layers >= 0, "None or at least 0")
         self._expect("max_tokens", self.max_tokens is None or self.max_tokens >= 3, "None or at least 3")
         self._expect("max_nodes", self.max_nodes >= 2, "at least 2, the claim's own entities")
         self._expect("dropout", 0 <= self.dropout < 1, "in [0, 1)")
         self._expect("warmup", 0 <= self.warmup < 1, "in [0, 1)")
-        self._expect("weight_decay", self.weight_decay >= 0, "at least 0")
+        for name in ("weight_decay", "rule_loss"):
+            self._expect(name, getattr(self, name) >= 0, "at least 0")
+        tied = self.rule_loss == 0 or self.target == "truth"
+        self._expect("rule_loss", tied, f"0 where the target is {self.target!r}, as rules speak of true and false")
         self._expect("node_dim", self.node_dim % self.heads == 0, f"a multiple of heads = {self.heads}")
         self._expect("device", self.device in ("auto", "cpu") or self.device.startswith("cuda"), "auto, cpu or cuda")
 
@@ -106,9 +140,9 @@ class FusionConfig:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=3) or sorted(known)
                 raise ConfigError(f"Expected a setting of the fusion model (got {name!r}); known: {', '.join(near)}")
-            kinds = {"int": (int,), "float": (int, float), "int | None": (int, type(None))}
+            kinds = {"bool": (bool,), "int": (int,), "float": (int, float), "int | None": (int, type(None))}
             wanted = kinds.get(str(known[name].type), (str,))
-            if isinstance(value, bool) or not isinstance(value, wanted):
+            if isinstance(value, bool) != (wanted == (bool,)) or not isinstance(value, wanted):
                 raise ConfigError(f"Expected {name!r} to be of type {known[name].type} (got {value!r})")
         return cls(**settings)
 

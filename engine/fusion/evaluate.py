@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -10,7 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from engine.fusion.config import Mode
+from engine.fusion.batch import Batch
+from engine.fusion.config import FusionConfig, Mode
 from engine.fusion.examples import ClaimExample, shuffle_triples
 from engine.fusion.grounding import IdTriple
 from engine.fusion.model import FusionModel
@@ -20,9 +21,11 @@ __all__ = [
     "BinaryMetrics",
     "PairedDifference",
     "area_under_curve",
+    "as_seen",
     "binary_metrics",
     "compare",
     "evaluate_fusion",
+    "outputs",
     "paired_difference",
     "plausibilities",
     "predict_logits",
@@ -129,27 +132,53 @@ def predict_logits(
     states: Mapping[str, Tensor] | None = None,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """The logit of each claim, in the order given; shape (len(examples),). Nothing is drawn or learned on the way.
+    """The logit of each claim, in the order given; nothing is drawn or learned on the way.
+
+    Returns: shape (len(examples),), or (len(examples), class) where classes are asked for. Entities have no logit of a
+        fixed place; see `predict_answers`.
 
     Raises:
         LimitError: a text is longer than the encoder takes.
     """
-    if mode == "text only":
-        examples = [replace(example, triple=None) for example in examples]  # saves making graphs nobody looks at
-    if mode == "shuffled graph":
-        examples = shuffle_triples(examples, seed=seed)
+    result: NDArray[np.float32] | None = None
+    for rows, _, logits in outputs(
+        model, examples, mode=mode, hidden=hidden, seed=seed, states=states, batch_size=batch_size
+    ):
+        if result is None:
+            result = np.zeros((len(examples), *logits.shape[1:]), dtype=np.float32)
+        result[rows] = logits.cpu().numpy()
+    return np.zeros(0, dtype=np.float32) if result is None else result
+
+
+def as_seen(examples: Sequence[ClaimExample], config: FusionConfig, mode: Mode, seed: int) -> Sequence[ClaimExample]:
+    """The examples as a mode lets the model see them: without their triples, or with those of others."""
+    if mode == "text only" and config.target != "entity":  # whose nodes are what is chosen from
+        return [replace(example, triple=None) for example in examples]  # saves making graphs nobody looks at
+    return shuffle_triples(examples, seed=seed) if mode == "shuffled graph" else examples
+
+
+def outputs(
+    model: FusionModel,
+    examples: Sequence[ClaimExample],
+    *,
+    mode: Mode = "fusion",
+    hidden: Collection[IdTriple] = frozenset(),
+    seed: int = 0,
+    states: Mapping[str, Tensor] | None = None,
+    batch_size: int = 64,
+) -> Iterator[tuple[list[int], Batch, Tensor]]:
+    """Batches of the examples, shortest texts first: their places, what was made of them, and what the model says."""
+    examples = as_seen(examples, model.config, mode, seed)
     lengths = [len(row) for row in model.collator.tokens([example.text for example in examples])]
     order = sorted(range(len(examples)), key=lambda at: lengths[at])  # less padding
-    result = np.zeros(len(examples), dtype=np.float32)
     training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), model.autocast():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batch = model.collator([examples[at] for at in rows], hidden=hidden, states=states).to(model.device)
-            result[rows] = model(batch, mode=mode).cpu().numpy()
+            yield rows, batch, model(batch, mode=mode).float()
     model.train(training)
-    return result
 
 
 def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> BinaryMetrics:

@@ -22,7 +22,7 @@ from kg.errors import ConfigError, InputError
 from kg.graph import KnowledgeGraph
 from kg.verbalise import negate, relation_phrases, sentence
 
-__all__ = ["ClaimExample", "generate_examples", "shuffle_triples"]
+__all__ = ["ClaimExample", "Phrases", "generate_examples", "shuffle_triples"]
 
 Triples: TypeAlias = NDArray[np.int32]
 
@@ -33,11 +33,16 @@ class ClaimExample:
 
     Attributes:
         text: the claim as a sentence.
-        triple: head, relation and tail as term ids; None where the text could not be linked.
-        label: 1 where the sentence is true, 0 where it is false.
+        triple: head, relation and tail as term ids; None where the text could not be linked. `ASKED` in place of the
+            tail (target "entity") or of the relation (target "relation") is what is asked for.
+        label: 1 where the sentence is true or the choice is right, 0 where it is not; 0.5 where neither is known
+            (target "three-way"), and NaN where the rules alone say it (see `engine.fusion.ties`).
         kind: what the triple is: "entailed", "contradicted", "corrupted", or any other word for claims from elsewhere.
         negated: whether the sentence denies the triple.
         hidden: triples the evidence must not show for this claim, beside its own (see `engine.fusion.grounding`).
+        group: claims of one group come in one batch: the choices of a question, or claims that rules tie together.
+            Empty for a claim by itself.
+        answers: term ids of the right entities (target "entity"), or of the one right relation (target "relation").
     """
 
     text: str
@@ -46,6 +51,8 @@ class ClaimExample:
     kind: str
     negated: bool = False
     hidden: tuple[IdTriple, ...] = ()
+    group: str = ""
+    answers: tuple[int, ...] = ()
 
 
 def generate_examples(
@@ -84,7 +91,7 @@ def generate_examples(
         )
     true = _draw(start, -(-count // 2), random)
     pairs = _changed(closure, every, true, random)
-    phrases = _Phrases(graph, random)
+    phrases = Phrases(graph, random)
     examples = []
     for triple, (false, kind) in pairs:
         examples.append(phrases.example(triple, "entailed", negated))
@@ -172,13 +179,14 @@ class _Corrupter:
         return [found[at] for at in self._random.permutation(len(found))]
 
 
-class _Phrases:
+class Phrases:
     """Sentences for triples, each phrasing of a relation as likely as the next."""
 
     def __init__(self, graph: KnowledgeGraph, random: np.random.Generator) -> None:
         self._graph, self._random = graph, random
 
     def example(self, triple: IdTriple, kind: str, negated: float) -> ClaimExample:
+        """A claim about a triple, true where it is entailed; a denial with the chance `negated`."""
         ground = self._graph.decode(*triple)
         phrases = relation_phrases(self._graph, ground.predicate)
         text = sentence(self._graph, ground, phrases[self._random.integers(len(phrases))])

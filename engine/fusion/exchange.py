@@ -1,4 +1,7 @@
-"""The exchange between text and graph: every token attends to every node of its subgraph, and the other way.
+"""The exchange between text and graph, in one of two forms.
+
+`InteractionLayer` lets every token attend to every node of its subgraph, and the other way. `PairInteractionLayer`
+passes everything through one token and one node, as GreaseLM does; it is there to compare.
 
 Both directions are gated, and the gates start at zero: at the start of training the text runs as if there were no
 graph, and the model opens the gates only as far as the graph lowers its loss (the gate of Flamingo,
@@ -12,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-__all__ = ["InteractionLayer"]
+__all__ = ["InteractionLayer", "PairInteractionLayer"]
 
 
 class _CrossAttention(nn.Module):
@@ -70,3 +73,45 @@ class InteractionLayer(nn.Module):
         new_tokens = tokens + torch.tanh(self.token_gate) * self.to_tokens(tokens, nodes, node_mask)
         new_nodes = nodes + torch.tanh(self.node_gate) * self.to_nodes(nodes, tokens, token_mask)
         return new_tokens, new_nodes
+
+
+class PairInteractionLayer(nn.Module):
+    """Exchange between the first token and the interaction node, which is the first node of each subgraph.
+
+    One feed-forward network reads both states and gives a change of each (GreaseLM, https://arxiv.org/abs/2201.08860,
+    section 3.3.3, which replaces the states; here the gates add to them).
+
+    Args:
+        token_dim: width of the token states.
+        node_dim: width of the node states, and half that of the hidden layer.
+        dropout: chance of dropping a state while training.
+    """
+
+    def __init__(self, token_dim: int, node_dim: int, *, dropout: float) -> None:
+        super().__init__()
+        self.token_norm, self.node_norm = nn.LayerNorm(token_dim), nn.LayerNorm(node_dim)
+        self.mix = nn.Sequential(
+            nn.Linear(token_dim + node_dim, 2 * node_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * node_dim, token_dim + node_dim),
+        )
+        self.token_gate = nn.Parameter(torch.zeros(token_dim))
+        self.node_gate = nn.Parameter(torch.zeros(node_dim))
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch token token_dim"],
+        token_mask: Bool[Tensor, "batch token"],
+        nodes: Float[Tensor, "batch node node_dim"],
+        node_mask: Bool[Tensor, "batch node"],
+    ) -> tuple[Float[Tensor, "batch token token_dim"], Float[Tensor, "batch node node_dim"]]:
+        """The token and node states after the exchange; a claim without nodes keeps its own."""
+        if not nodes.shape[1]:
+            return tokens, nodes
+        pair = torch.cat([self.token_norm(tokens[:, 0]), self.node_norm(nodes[:, 0])], dim=-1)
+        change = self.mix(pair) * node_mask[:, :1]
+        to_token, to_node = change.split([tokens.shape[-1], nodes.shape[-1]], dim=-1)
+        token = tokens[:, :1] + (torch.tanh(self.token_gate) * to_token).unsqueeze(1)
+        node = nodes[:, :1] + (torch.tanh(self.node_gate) * to_node).unsqueeze(1)
+        return torch.cat([token, tokens[:, 1:]], dim=1), torch.cat([node, nodes[:, 1:]], dim=1)

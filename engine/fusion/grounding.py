@@ -26,9 +26,11 @@ from kg.graph import KnowledgeGraph
 from kg.subgraph import Subgraph, ground
 from kg.terms import Triple
 
-__all__ = ["ClosureView", "Grounder", "IdTriple"]
+__all__ = ["ASKED", "ClosureView", "Grounder", "IdTriple"]
 
 IdTriple: TypeAlias = tuple[int, int, int]
+ASKED = -1
+"""In place of a claim's relation or tail: what is asked for."""
 
 
 class ClosureView(Protocol):
@@ -79,9 +81,10 @@ class Grounder:
 
     def _ground(self, claim: IdTriple) -> Subgraph:
         head, _, tail = claim
-        ends = np.array(list(dict.fromkeys((head, tail))), dtype=np.int32)
+        ends = np.array([end for end in dict.fromkeys((head, tail)) if end != ASKED], dtype=np.int32)
         seeds = ends[~self._shown.dictionary.is_literal(ends)]
-        found = ground(self._shown, seeds.tolist(), hops=self.hops, max_nodes=self.max_nodes, without=claim)
+        without = None if ASKED in claim else claim
+        found = ground(self._shown, seeds.tolist(), hops=self.hops, max_nodes=self.max_nodes, without=without)
         missing = [end for end in ends if end not in found.nodes]  # a literal is no node of the graph, but of the claim
         return replace(found, nodes=np.concatenate([found.nodes, np.array(missing, dtype=np.int32)]))
 

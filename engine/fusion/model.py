@@ -7,7 +7,8 @@ A claim's life in it:
 3. each upper text layer is followed by one step of relational attention on the graph and by the exchange, in which all
    tokens and all nodes attend to each other;
 4. the logit is what the pooled text says, plus what text and the states of the claim's head and tail say together, plus
-   the log-odds that the KG embedding gives the triple, weighted by the text.
+   the log-odds that the KG embedding gives the triple, weighted by the text; other questions have other heads, see
+   `engine.fusion.heads`.
 
 The exchange and the joint part of the head are zero at first, so an untrained fusion model is its text-only control.
 """
@@ -27,11 +28,15 @@ from embeddings.calibrate import Calibration
 from engine.fusion.batch import Batch, Collator
 from engine.fusion.config import FusionConfig, Mode
 from engine.fusion.encoder import Encoder, mean_pool
-from engine.fusion.exchange import InteractionLayer
-from engine.fusion.gnn import RelationalAttention
+from engine.fusion.exchange import InteractionLayer, PairInteractionLayer
+from engine.fusion.gnn import Edges, RelationalAttention
+from engine.fusion.heads import ClaimHead, NodeHead, width_of
 from kg.errors import ConfigError
 
 __all__ = ["Epoch", "FusionModel", "TextLayers"]
+
+_DENSE_NODES = 50
+"""Largest subgraph for which attention over all pairs is chosen; `benchmarks/fusion.py attention` measures both."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class FusionModel(nn.Module):
         ConfigError: more fused or frozen layers than the encoder has.
     """
 
+    relation_labels: Tensor
+
     def __init__(self, collator: Collator, config: FusionConfig) -> None:
         super().__init__()
         encoder, dim = collator.encoder, config.node_dim
@@ -114,28 +121,24 @@ class FusionModel(nn.Module):
             raise ConfigError(f"Expected 'frozen_layers' to be at most {encoder.num_layers} (got {frozen})")
         self.text = TextLayers(encoder, frozen=frozen)
 
-        parts: dict[str, Any] = {"heads": config.heads, "dropout": config.dropout}
         self.from_entity = nn.Linear(collator.entity_dim, dim, bias=False) if collator.entity_dim else None
         self.from_label = nn.Linear(encoder.dim, dim)
-        self.role = nn.Embedding(4, dim)
+        pair = config.exchange == "pair"  # has an interaction node, with a role, and edges of a kind, of its own
+        self.role = nn.Embedding(5 if pair else 4, dim)
         self.start_norm = nn.LayerNorm(dim)
         self.relation = nn.Embedding(len(collator.relations) + 1, dim)
         self.from_relation_label = nn.Linear(encoder.dim, dim, bias=False)
         self.edge_reverse = nn.Embedding(2, dim)
-        self.edge_kind = nn.Embedding(3, dim)
+        self.edge_kind = nn.Embedding(4 if pair else 3, dim)
         for table in (self.role, self.relation, self.edge_reverse, self.edge_kind):
             nn.init.normal_(table.weight, std=0.1)
-        self.graph_layers = nn.ModuleList(RelationalAttention(dim, **parts) for _ in range(config.fused_layers))
-        self.exchanges = nn.ModuleList(InteractionLayer(encoder.dim, dim, **parts) for _ in range(config.fused_layers))
-
-        self.text_head = nn.Linear(encoder.dim, 1)
-        self.node_norm, self.text_norm = nn.LayerNorm(dim), nn.LayerNorm(encoder.dim)
-        self.claim_state = nn.Sequential(nn.Linear(3 * dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout))
-        self.text_factor = nn.Linear(encoder.dim, 2 * dim)
-        self.joint_head = nn.Linear(2 * dim, 1)
-        self.embedding_weight = nn.Linear(encoder.dim, 1)
-        for parameter in (*self.joint_head.parameters(), *self.embedding_weight.parameters()):
-            nn.init.zeros_(parameter)
+        self.graph_layers = nn.ModuleList(
+            RelationalAttention(dim, heads=config.heads, dropout=config.dropout) for _ in range(config.fused_layers)
+        )
+        self.exchanges = nn.ModuleList(_exchange(encoder.dim, config) for _ in range(config.fused_layers))
+        head = NodeHead if config.target == "entity" else ClaimHead
+        width = width_of(config.target, len(collator.relations))
+        self.head: ClaimHead | NodeHead = head(encoder.dim, dim, width, dropout=config.dropout)
         self.register_buffer("relation_labels", self._relation_labels(), persistent=False)
 
     def _relation_labels(self) -> Tensor:
@@ -154,7 +157,18 @@ class FusionModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.text_head.weight.device
+        return self.relation.weight.device
+
+    def autocast(self) -> torch.autocast:
+        """The context in which products are made in the configuration's precision."""
+        kind, wanted = self.device.type, self.config.precision
+        fast = wanted == "bfloat16" or (wanted == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported())
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=fast)
+
+    def compile_layers(self) -> None:
+        """Compile text layers and exchanges, for batches of any size; weights and their names stay."""
+        for module in (*self.text.layers, *self.exchanges):
+            module.compile(dynamic=True)
 
     def lower_states(self, batch: Batch) -> Float[Tensor, "batch token token_dim"]:
         """The token states before the first fused layer."""
@@ -165,30 +179,32 @@ class FusionModel(nn.Module):
             states = self.text.run(at, states, batch.token_mask)
         return states
 
-    def forward(self, batch: Batch, *, mode: Mode = "fusion") -> Float[Tensor, " batch"]:
-        """The logit of each claim.
+    def forward(self, batch: Batch, *, mode: Mode = "fusion") -> Tensor:
+        """The logits: (batch,) for "truth" and "choice", (batch, class), or (node,) for "entity".
 
         Args:
             batch: the claims.
             mode: "text only" leaves out the graph, "graph only" the text; a "shuffled graph" is made by giving the
                 claims each other's triples before batching, and runs as "fusion" does.
         """
+        logits = self._logits(batch, mode)
+        return logits.squeeze(-1) if self.config.target in ("truth", "choice", "entity") else logits
+
+    def _logits(self, batch: Batch, mode: Mode) -> Tensor:
         if mode == "text only":
-            return self._text_logit(self._read(batch))
-        nodes, edges = self._start(batch)
+            return self.head.text(self._read(batch), batch)
+        graph = _Graph(self, batch)
         if mode == "graph only":
             for layer in self.graph_layers:
-                nodes = layer(nodes, batch.edge_index, edges)
-            return self._joint_logit(None, nodes, batch)
+                graph.step(layer)
+            return self.head.joint(None, graph.nodes, batch)
         tokens = self.lower_states(batch)
-        dense_mask = self._dense(torch.ones(len(nodes), 1, device=nodes.device), batch).squeeze(-1) > 0
         for at, (layer, exchange) in enumerate(zip(self.graph_layers, self.exchanges, strict=True)):
             tokens = self.text.run(self.lower_layers + at, tokens, batch.token_mask)
-            nodes = layer(nodes, batch.edge_index, edges)
-            tokens, dense = exchange(tokens, batch.token_mask, self._dense(nodes, batch), dense_mask)
-            nodes = dense[batch.graph, batch.slot]
+            graph.step(layer)
+            tokens, graph.dense = exchange(tokens, batch.token_mask, graph.dense, graph.mask)
         pooled = self._pool(tokens, batch.token_mask)
-        return self._text_logit(pooled) + self._joint_logit(pooled, nodes, batch)
+        return self.head.text(pooled, batch) + self.head.joint(pooled, graph.nodes, batch)
 
     def _read(self, batch: Batch) -> Tensor:
         tokens = self.lower_states(batch)
@@ -199,36 +215,59 @@ class FusionModel(nn.Module):
     def _pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
         return tokens[:, 0] if self.config.pooling == "cls" else mean_pool(tokens, mask)
 
-    def _start(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The node states and the edge states before the first message-passing layer."""
+    def start(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Node states (node, dim), states of the kinds of edges (kind, dim), and each edge's kind (edge,)."""
         nodes = self.from_label(batch.label_vector) + self.role(batch.role)
         if self.from_entity is not None:
             nodes = nodes + self.from_entity(batch.entity_vector)
-        relations = self.relation.weight + self.from_relation_label(self.relation_labels)
-        edges = relations[batch.edge_relation] + self.edge_reverse(batch.edge_reverse) + self.edge_kind(batch.edge_kind)
-        return self.start_norm(nodes), edges
+        # Few edges differ in relation, direction and kind all at once, so states are made once for each that does.
+        known = self.edge_kind.num_embeddings
+        code = (batch.edge_relation * 2 + batch.edge_reverse) * known + batch.edge_kind
+        codes, kind = torch.unique(code, return_inverse=True)
+        relation = codes // (2 * known)
+        states = self.relation(relation) + self.from_relation_label(self.relation_labels[relation])
+        states = states + self.edge_reverse(codes // known % 2) + self.edge_kind(codes % known)
+        return self.start_norm(nodes), states, kind
 
-    def _dense(self, nodes: Tensor, batch: Batch) -> Tensor:
-        """Node states as one padded row per claim; shape (batch, largest graph, dim)."""
-        largest = int(batch.slot.max()) + 1 if len(batch.slot) else 0
-        dense = nodes.new_zeros(len(batch), largest, nodes.shape[-1])
-        return dense.index_put((batch.graph, batch.slot), nodes)
 
-    def _text_logit(self, pooled: Tensor) -> Tensor:
-        logit: Tensor = self.text_head(pooled)
-        return logit.squeeze(-1)
+def _exchange(token_dim: int, config: FusionConfig) -> nn.Module:
+    if config.exchange == "pair":
+        return PairInteractionLayer(token_dim, config.node_dim, dropout=config.dropout)
+    return InteractionLayer(token_dim, config.node_dim, heads=config.heads, dropout=config.dropout)
 
-    def _joint_logit(self, pooled: Tensor | None, nodes: Tensor, batch: Batch) -> Tensor:
-        """The logit of the claim's entities, given the text; zero for a claim that has none."""
-        there = (batch.head >= 0).unsqueeze(-1)
-        if not len(nodes):
-            return torch.zeros(len(batch), device=self.device)
-        head, tail = (self.node_norm(nodes[at.clamp(min=0)]) * there for at in (batch.head, batch.tail))
-        state = self.claim_state(torch.cat([head, tail, head * tail], dim=-1))
-        weight = self.embedding_weight.bias
-        if pooled is not None:
-            # Products, not sums: a denial turns round whatever the graph says.
-            state = state * (1 + self.text_factor(self.text_norm(pooled)))
-            weight = self.embedding_weight(self.text_norm(pooled)).squeeze(-1)
-        logit: Tensor = self.joint_head(state) * there
-        return logit.squeeze(-1) + weight * batch.embedding_logit
+
+class _Graph:
+    """The node states of a batch on their way through the layers, as one padded row per claim.
+
+    Attributes:
+        dense: shape (batch, largest subgraph, dim).
+        mask: which of them are nodes.
+    """
+
+    def __init__(self, model: FusionModel, batch: Batch) -> None:
+        self._batch = batch
+        nodes, self._kind_state, self._kind = model.start(batch)
+        self._largest = int(batch.slot.max()) + 1 if len(batch.slot) else 0
+        self.dense = self._padded(nodes)
+        self.mask = self._padded(torch.ones(len(nodes), 1, device=nodes.device)).squeeze(-1) > 0
+        attention = model.config.attention
+        self._is_dense = self._largest <= _DENSE_NODES if attention == "auto" else attention == "dense"
+        source, target = batch.edge_index
+        self._edges = Edges(batch.graph[target], batch.slot[source], batch.slot[target], self._kind)
+
+    @property
+    def nodes(self) -> Tensor:
+        """The states one after the other; shape (node, dim)."""
+        return self.dense[self._batch.graph, self._batch.slot]
+
+    def step(self, layer: nn.Module) -> None:
+        """One step of message passing."""
+        assert isinstance(layer, RelationalAttention)
+        if self._is_dense:
+            self.dense = layer.dense(self.dense, self._edges, self._kind_state)
+        else:
+            self.dense = self._padded(layer(self.nodes, self._batch.edge_index, self._kind_state, self._kind))
+
+    def _padded(self, nodes: Tensor) -> Tensor:
+        dense = nodes.new_zeros(len(self._batch), self._largest, nodes.shape[-1])
+        return dense.index_put((self._batch.graph, self._batch.slot), nodes)

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["load_fusion", "save_fusion"]
 
 _KIND = "fusion model"
+_HEAD = (
+    "text_head",
+    "node_norm",
+    "text_norm",
+    "claim_state",
+    "text_factor",
+    "joint_head",
+    "embedding_weight",
+)
 
 
 def save_fusion(
@@ -97,6 +106,8 @@ def load_fusion(
             )
         collator = Collator(closure, embedding, encoder, config, relations=document["relations"])
         model = FusionModel(collator, config)
+        # Before there were several heads, the parts of the one were the model's own.
+        tensors = {f"head.{n}" if n.startswith(_HEAD) else n: value for n, value in tensors.items()}
         expected = {name: tuple(parameter.shape) for name, parameter in model.trained_parameters()}
         if expected != {name: value.shape for name, value in tensors.items()}:
             raise StoreError(f"Expected the weights of this version's fusion model in {folder}; train the model again")

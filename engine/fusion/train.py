@@ -1,4 +1,4 @@
-"""Training of the fusion model: binary cross-entropy on true and false claims.
+"""Training of the fusion model: cross-entropy of the right answers, and what rules say of the model's own.
 
 States of the frozen lower text layers are computed once per text and kept, so that an epoch costs only the fused
 layers. Everything drawn at random comes from the configuration's seed; torch's own generator is left as it was.
@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from engine.fusion.batch import Collator, EntityVectors
+from engine.fusion.checkpoint import Checkpoint, training_key
 from engine.fusion.config import FusionConfig
 from engine.fusion.encoder import Encoder
-from engine.fusion.evaluate import predict_logits
-from engine.fusion.examples import ClaimExample, shuffle_triples
+from engine.fusion.evaluate import as_seen
+from engine.fusion.examples import ClaimExample
 from engine.fusion.grounding import ClosureView, IdTriple
+from engine.fusion.heads import check_examples
+from engine.fusion.losses import loss_count, target_loss
 from engine.fusion.model import Epoch, FusionModel
+from engine.fusion.order import batches, units
+from engine.fusion.ties import Tie, rule_loss
 from kg.errors import ConfigError, InputError
 
 __all__ = ["train_fusion"]
@@ -39,6 +44,9 @@ def train_fusion(
     *,
     validation: Sequence[ClaimExample] = (),
     hidden: Collection[IdTriple] = frozenset(),
+    ties: Mapping[str, Tie] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 60.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> FusionModel:
     """A fusion model trained on claims about one closure; its `history` has one `Epoch` per pass.
@@ -54,22 +62,38 @@ def train_fusion(
         config: the configuration; its `mode` says what the model may see.
         validation: claims to stop by.
         hidden: triples the evidence may not show, such as all held-out ones.
+        ties: what rules say of the groups of the examples (see `tie_claims`), for `config.rule_loss`.
+        checkpoint: a folder that keeps the state after an epoch; a training of the same that is found there goes on.
+        checkpoint_seconds: between two of them at least.
         progress: called with steps done and steps at most.
 
     Raises:
-        InputError: no examples; a text longer than the encoder takes.
-        ConfigError: a configuration that does not fit the encoder or the machine.
+        InputError: no examples, ones that do not carry what the target needs, a text longer than the encoder takes.
+        ConfigError: a configuration that does not fit the encoder or the machine; a loss through rules without ties.
+        StoreError: the checkpoint is of another training, was altered or cannot be written.
     """
     config = FusionConfig() if config is None else config
     if not examples:
         raise InputError("Expected at least one example to learn from (got none)")
+    if config.rule_loss and not ties:
+        raise ConfigError("Expected ties of the examples for 'rule_loss' above 0 (got none); make them by tie_claims")
+    check_examples(examples, config.target)
+    check_examples(validation, config.target)
     device = _device(config.device)
     collator = Collator(closure, embedding, encoder, config)
     collator.tokens([example.text for example in (*examples, *validation)])  # a text too long fails before any work
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(config.seed)
         model = FusionModel(collator, config).to(device)
-        _Training(model, examples, validation, hidden, progress).run()
+        if config.compile:
+            model.compile_layers()
+        training = Training(model, examples, validation, hidden, ties or {}, progress)
+        kept = None
+        if checkpoint is not None:
+            key = training_key(model, (*examples, *validation), hidden)
+            kept = Checkpoint(Path(checkpoint), key, checkpoint_seconds)
+            kept.resume(training)
+        training.run(kept)
     return model.eval()
 
 
@@ -81,8 +105,18 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-class _Training:
-    """The state of one training: order, optimiser, schedule, cached text states, best weights."""
+@dataclass
+class Stopping:
+    """What early stopping knows: the epochs so far, the least validation loss, its weights, and epochs since."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: float | None = None
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    since: int = 0
+
+
+class Training:
+    """One training: order, optimiser, schedule, cached text states, and how far it has come."""
 
     def __init__(
         self,
@@ -90,38 +124,37 @@ class _Training:
         examples: Sequence[ClaimExample],
         validation: Sequence[ClaimExample],
         hidden: Collection[IdTriple],
+        ties: Mapping[str, Tie],
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        self.model, self.config, self.hidden = model, model.config, frozenset(hidden)
+        self.model, self.config, self.hidden, self.ties = model, model.config, frozenset(hidden), ties
         self.examples, self.validation = list(examples), list(validation)
         self.progress = progress or (lambda done, total: None)
         self.order = np.random.default_rng(self.config.seed)
-        self.total = self.config.epochs * -(-len(self.examples) // self.config.batch_size)
+        self.total = self.config.epochs * -(-len(self.examples) // (self.config.batch_size * self.config.accumulate))
         self.optimiser = torch.optim.AdamW(_parameter_groups(model, self.config), fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self.states = _frozen_states(model, [e.text for e in (*self.examples, *self.validation)])
-        self.step = 0
+        self.state, self.step = Stopping(), 0
 
-    def run(self) -> None:
+    def run(self, checkpoint: Checkpoint | None = None) -> None:
         """Trains until the epochs or the patience run out; leaves the best weights and the history in the model."""
-        best, best_weights, since, history = float("inf"), None, 0, []
-        for number in range(self.config.epochs):
+        state = self.state
+        while len(state.history) < self.config.epochs and (not self.validation or state.since < self.config.patience):
             start = time.perf_counter()
             epoch = Epoch(self._pass(), self._validation_loss(), time.perf_counter() - start)
-            history.append(epoch)
-            _LOG.info("epoch %d: loss %.4f, validation %.4f", number + 1, epoch.loss, epoch.validation_loss)
-            if not self.validation:
-                continue
-            if epoch.validation_loss < best:
-                best, since = epoch.validation_loss, 0
-                best_weights = {name: p.detach().clone() for name, p in self.model.trained_parameters()}
+            state.history.append(epoch)
+            number = len(state.history)
+            _LOG.info("epoch %d: loss %.4f, validation %.4f", number, epoch.loss, epoch.validation_loss)
+            if self.validation and (state.best is None or epoch.validation_loss < state.best):
+                state.best, state.since = epoch.validation_loss, 0
+                state.best_weights = {name: p.detach().clone() for name, p in self.model.trained_parameters()}
             else:
-                since += 1
-            if since >= self.config.patience:
-                break
-        if best_weights is not None:
-            self.model.load_state_dict(best_weights, strict=False)
-        self.model.history = tuple(history)
+                state.since += 1
+            if checkpoint is not None:
+                checkpoint.write(self)
+        self.model.load_state_dict(state.best_weights, strict=False)
+        self.model.history = tuple(state.history)
 
     def _rate(self, step: int) -> float:
         """Linear rise over the warm-up, then linear fall to zero (BERT's own schedule)."""
@@ -131,40 +164,59 @@ class _Training:
         return max(0.0, (self.total - step) / max(1.0, self.total - warm))
 
     def _pass(self) -> float:
+        """One pass over the examples; the mean loss."""
         self.model.train()
         losses = []
-        for examples in self._batches():
-            batch = self.model.collator(examples, hidden=self.hidden, states=self.states).to(self.model.device)
-            loss = binary_cross_entropy_with_logits(self.model(batch, mode=self.config.mode), batch.label)
+        waiting = list(self._batches())
+        together = self.config.accumulate
+        for start in range(0, len(waiting), together):
+            step = waiting[start : start + together]
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            for examples in step:
+                loss, label_loss, count = self._loss(examples)
+                (loss / len(step)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                losses.append((label_loss, count))
             nn.utils.clip_grad_norm_([p for _, p in self.model.trained_parameters()], self.config.clip)
             self.optimiser.step()
             self.schedule.step()
             self.step += 1
             self.progress(self.step, self.total)
-            losses.append(float(loss.detach()) * len(examples))
-        return sum(losses) / len(self.examples)
+        return sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
+
+    def _loss(self, examples: Sequence[ClaimExample]) -> tuple[Tensor, float, int]:
+        """What a batch's gradient is taken of, the part of it that is of the labels, and how many these are."""
+        batch = self.model.collator(examples, hidden=self.hidden, states=self.states).to(self.model.device)
+        with self.model.autocast():
+            logits = self.model(batch, mode=self.config.mode)
+        loss = label_loss = target_loss(self.config.target, logits, batch)
+        if self.config.rule_loss:
+            loss = loss + self.config.rule_loss * rule_loss(self.ties, examples, logits)
+        return loss, float(label_loss.detach()), loss_count(self.config.target, batch)
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
         """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
-        examples = self.examples
-        if self.config.mode == "text only":
-            examples = [replace(example, triple=None) for example in examples]
-        if self.config.mode == "shuffled graph":
-            examples = shuffle_triples(examples, seed=int(self.order.integers(2**31)))
-        order = self.order.permutation(len(examples))
-        for start in range(0, len(order), self.config.batch_size):
-            yield [examples[at] for at in order[start : start + self.config.batch_size]]
+        examples: Sequence[ClaimExample] = self.examples
+        if self.config.mode in ("text only", "shuffled graph"):
+            seed = int(self.order.integers(2**31)) if self.config.mode == "shuffled graph" else 0
+            examples = as_seen(examples, self.config, self.config.mode, seed)
+        groups = units(examples)
+        drawn = [groups[at] for at in self.order.permutation(len(groups))]
+        for rows in batches(drawn, self.config.batch_size):
+            yield [examples[at] for at in rows]
 
     def _validation_loss(self) -> float:
         if not self.validation:
             return float("nan")
-        logits = predict_logits(
-            self.model, self.validation, mode=self.config.mode, hidden=self.hidden, states=self.states
-        )
-        labels = torch.tensor([example.label for example in self.validation])
-        return float(binary_cross_entropy_with_logits(torch.from_numpy(logits), labels))
+        examples = as_seen(self.validation, self.config, self.config.mode, 0)
+        lengths = [len(row) for row in self.model.collator.tokens([example.text for example in examples])]
+        groups = sorted(units(examples), key=lambda unit: max(lengths[at] for at in unit))  # less padding
+        self.model.eval()
+        total, number = 0.0, 0
+        with torch.no_grad():
+            for rows in batches(groups, 64):
+                _, loss, count = self._loss([examples[at] for at in rows])
+                total, number = total + loss * count, number + count
+        return total / number
 
 
 def _parameter_groups(model: FusionModel, config: FusionConfig) -> list[dict[str, object]]:

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import Embedding, RankMetrics
+from embeddings.all_scores import AllScores, chunks, realistic_ranks
 from embeddings.completions import Completions
 from engine.mining import RulePredictor
-from engine.prediction.scores import AllScores, chunks
 from kg.errors import InputError
 
 __all__ = ["Combination", "EmbeddingScores", "Scores", "fit_combination", "metrics", "ranks"]
@@ -185,8 +185,8 @@ class Part:
         """Filtered, realistic ranks of the answers; shape (num_rows,). `scores` is written to."""
         own = np.take_along_axis(scores, self.answer[:, None], axis=1)
         scores[self.other] = -np.inf
-        np.put_along_axis(scores, self.answer[:, None], -np.inf, axis=1)
-        return np.asarray(1 + (scores > own).sum(axis=1) + (scores == own).sum(axis=1) / 2)
+        np.put_along_axis(scores, self.answer[:, None], own, axis=1)
+        return realistic_ranks(scores, self.answer)
 
 
 def ranks(scores: Scores, triples: NDArray[np.integer], known: NDArray[np.integer]) -> Floats:

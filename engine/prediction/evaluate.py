@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import Embedding
+from embeddings.all_scores import AllScores, chunks, realistic_ranks
 from embeddings.completions import Completions
 from engine.prediction.schema_filter import SchemaFilter
-from engine.prediction.scores import AllScores, chunks
 from kg.errors import InputError
 
 __all__ = ["FilterFigures", "FilterReport", "evaluate_filter", "sem_at_k"]
@@ -157,9 +157,8 @@ class _Tally:
 
     def add(self, scores: Floats, truth: NDArray[np.integer], fits: NDArray[np.bool_] | None, k: int) -> None:
         """Count queries: scores (num_queries, num_entities), and the row number of each true answer."""
-        own = scores[np.arange(len(truth)), truth][:, None]
-        ranks = 1 + (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2
-        self._ranks.append(np.where(own[:, 0] > -np.inf, ranks, scores.shape[1]))
+        there = scores[np.arange(len(truth)), truth] > -np.inf
+        self._ranks.append(np.where(there, realistic_ranks(scores, truth), scores.shape[1]))
         if fits is not None:
             self._shares.append(sem_at_k(scores, fits, k))
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings import Embedding
+from embeddings.all_scores import AllScores, chunks
 from engine.prediction.schema_filter import SchemaFilter
-from engine.prediction.scores import AllScores, chunks
 
 __all__ = ["best_missing"]
 

@@ -246,8 +246,7 @@ class Relation:
     def _reserve(self, rows: int) -> None:
         if rows > len(self._s):
             capacity = max(rows, (4 if len(self._s) > _LARGE else 2) * len(self._s))
-            self._s = np.concatenate([self.s, np.empty(capacity - self.size, dtype=self._s.dtype)])
-            self._o = np.concatenate([self.o, np.empty(capacity - self.size, dtype=self._o.dtype)])
+            self._s, self._o = (_with_room(column, self.size, capacity) for column in (self._s, self._o))
 
 
 class Chain:
@@ -276,10 +275,16 @@ class Chain:
         if 2 * size > len(self.heads):
             self.heads, self.size, self.keys = np.full(slots_for(size), -1, dtype=np.int32), 0, 0
         if size > len(self.previous):
-            room = np.empty(max(size, 2 * len(self.previous)) - len(self.previous), dtype=np.int32)
-            self.previous = np.concatenate([self.previous, room])
+            self.previous = _with_room(self.previous, self.size, max(size, 2 * len(self.previous)))
         self.keys += int(kernels().chain_extend(self.heads, self.previous, column, self.size, size))
         self.size = size
+
+
+def _with_room(column: NDArray[Any], size: int, capacity: int) -> NDArray[Any]:
+    """The first `size` values with room behind them, whose memory nobody has touched."""
+    wider = np.empty(capacity, dtype=column.dtype)
+    wider[:size] = column[:size]
+    return wider
 
 
 def _wide(ids: NDArray[Any]) -> Array:

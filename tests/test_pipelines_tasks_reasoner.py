@@ -16,6 +16,8 @@ from rdflib import OWL, RDF, RDFS
 from engine.hybrid import Reasoner
 from engine.symbolic import materialise
 from engine.verdict import Verdict
+from kg.claims import parse_term
+from kg.domain import load_domain
 from kg.errors import ConfigError, NotSupportedError
 from kg.load import load_graph
 from pipelines.tasks.adapters import domain_claims
@@ -85,4 +87,9 @@ def test_the_claims_of_a_domain_that_are_decided_are_read() -> None:
     assert first.id == "t001"
     assert first.answers == ("true",)
     assert first.triple is not None
-    assert first.triple[0].endswith("#paracetamol")
+    assert first.triple[0].endswith("#paracetamol>")
+    told = {claim.id: claim.triple for claim in load_domain(DOMAIN).claims}
+    assert {e.id: tuple(parse_term(n, {}) for n in e.triple or ()) for e in examples} == {
+        e.id: told[e.id] for e in examples
+    }
+    assert any('"' in example.triple[2] for example in examples if example.triple)  # literals among them

@@ -21,6 +21,7 @@ from engine.fusion.config import Mode
 from engine.hybrid import Reasoner
 from engine.symbolic import Closure, Proof
 from engine.verdict import Contradicted, Entailed, Unproven, Verdict
+from kg.claims import parse_term
 from kg.domain import Domain
 from kg.errors import ConfigError, InputError, NotSupportedError
 from kg.terms import Triple
@@ -80,7 +81,7 @@ class ReasonedClaims:
         if example.triple is None:
             raise InputError(f"Expected the triple that a claim is about (got {example.id!r} without one)")
         graph = self.closure.graph
-        return graph.encode(Triple(*(graph.term(name) for name in example.triple)))
+        return graph.encode(Triple(*(parse_term(name, graph.prefixes) for name in example.triple)))
 
 
 def fit(

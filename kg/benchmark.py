@@ -65,6 +65,15 @@ class Benchmark:
         """The name a term has in the files."""
         return _name(str(self.graph.dictionary.term(id)))
 
+    def ids_of(self, names: tuple[str, str, str]) -> tuple[int, int, int]:
+        """Term ids of a triple by the names of the files.
+
+        Raises:
+            UnknownTermError: a name that no triple has.
+        """
+        head, relation, tail = (self.graph.id(URIRef(_iri(name))) for name in names)
+        return head, relation, tail
+
     def __str__(self) -> str:
         rows = ", ".join(f"{len(getattr(self, part)):,} {part}" for part in ("train", "valid", "test"))
         return f"{self.name}: {rows} triples"

@@ -381,8 +381,8 @@ def _table(
     found = {mode: chances(model, mode) for mode, model in models.items()}
     rows: list[dict[str, Any]] = [{"mode": mode, **binary_metrics(labels, p).to_dict()} for mode, p in found.items()]
     note = "Trained on neither these claims nor their triples."
-    if "text only" in found:
-        note += f" Fusion against text only: {compare(labels, found['fusion'], found['text only'])}."
+    for mode in [mode for mode in found if mode != "fusion"]:
+        note += f" Fusion against {mode}: {compare(labels, found['fusion'], found[mode])}."
     for row in rows:  # JSON has no NaN, which the area under the curve is where all claims have one label
         row["auc"] = None if math.isnan(row["auc"]) else row["auc"]
     return {"title": title, "rows": rows, "note": note}

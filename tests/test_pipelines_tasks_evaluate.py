@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rdflib import RDF, RDFS, URIRef
 from typer.testing import CliRunner
 
+from engine.fusion.evaluate import paired_difference
 from engine.symbolic import RuleSet, materialise
 from kg.errors import InputError, StoreError
 from kg.load import load_graph
@@ -58,6 +59,15 @@ def test_the_method_and_its_controls_in_one_table(tmp_path: Path, monkeypatch: p
     assert [line.split()[0] for line in lines[2:8]] == ["full", "text", "graph", "shuffled", "no", "edge"]
 
 
+def test_where_nothing_is_kept_to_choose_by_nothing_is_abstained_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_task(tmp_path, monkeypatch, TASK.replace("calibration = 0.5", "calibration = 0"))
+    report = evaluate(load_task(place), tmp_path, controls=[], seeds=[0], out=tmp_path / "out")
+    assert report["rows"][0]["given"] == {"coverage": 1.0, "right": 0.5}
+    assert Abstention.load(tmp_path / "out" / "seed-0") == Abstention(0.0, 0.05, 1.0, 0)
+
+
 def test_folds_ask_every_example_of_what_was_fitted_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt = """
 from pipelines.tasks.method import Answer
@@ -78,6 +88,15 @@ def fit(train, dev, *, control, seed, settings, folder=None):
     report = evaluate(load_task(place), tmp_path, controls=[], seeds=[3])
     assert (report["measured on"], report["examples"]) == ("dev, cross-fitted", 100)
     assert report["rows"][0]["metric"]["mean"] == 0.5  # "false" of all: none was known
+    assert report["rows"][0]["given"] == {"coverage": 0.0, "right": None}  # in no part were the others sure enough
+
+
+def test_over_seeds_each_example_counts_by_its_mean() -> None:
+    found = paired_difference([0.5, 1, 1], [0, 1, 1])
+    assert (found.difference, found.only_first, found.only_second, found.count) == (0.5 / 3, 1, 0, 3)
+    assert found.low == 0
+    with pytest.raises(InputError, match="two rows of the same length"):
+        paired_difference([1.0], [1.0, 0.0])
 
 
 def test_the_command_prints_the_table_and_measures_on_a_given_file(

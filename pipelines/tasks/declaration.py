@@ -47,6 +47,7 @@ class Task:
         adapter, method: names of modules. head: what kind of answer is asked for. metric: how answers are counted:
             `accuracy` and `hits@1` ask whether the first answer is among the right ones, `exact` whether all are told.
         files: of each split, relative to the data folder; test files are mostly given on the command line.
+        groups: of a split, the groups of examples that are kept; all by default.
         resources: other files or folders by name, such as a graph; the method gets each as a setting of that name, the
             adapter those that its `read` has an argument for.
         columns, reading: arguments of the adapter's `read`. settings: of the method.
@@ -67,6 +68,7 @@ class Task:
     head: Head
     files: Mapping[str, tuple[str, ...]]
     metric: Metric = "accuracy"
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +110,9 @@ class Task:
         paths = given or [_there(data / path, self.file) for path in self.files.get(split, ())]
         read = _reader(self)
         arguments = {**self.columns, **self.reading, **_named(read, self._resources(data))}
-        return [example for path in paths for example in self._fitting(read(path, **arguments), path)]
+        found = [example for path in paths for example in self._fitting(read(path, **arguments), path)]
+        kept = self.groups.get(split)
+        return [example for example in found if kept is None or example.group in kept]
 
     def fitter(self) -> Fit:
         """The `fit` of the task's method.
@@ -170,18 +174,18 @@ def load_task(path: str | Path) -> Task:
 
 
 def _value(place: Path, key: str, value: Any, kind: str) -> Any:
-    """A value of its field's type; those of `files` as tuples of paths."""
+    """A value of its field's type; those told by split as tuples of texts."""
     if kind.startswith("Mapping"):
         if not isinstance(value, dict):
             raise ConfigError(f"{place}: Expected a table [{key}] (got {value!r})")
-        texts = key in ("files", "resources", "columns")
+        by_split = key in ("files", "groups")
         for name, each in value.items():
-            if key == "files" and name not in SPLITS:
-                raise ConfigError(f"{place}: Expected a split in [files] (got {name!r}); {_nearest(name, SPLITS)}")
-            many = key == "files" and isinstance(each, list) and each
-            if texts and not all(isinstance(one, str) for one in (each if many else [each])):
+            if by_split and name not in SPLITS:
+                raise ConfigError(f"{place}: Expected a split in [{key}] (got {name!r}); {_nearest(name, SPLITS)}")
+            texts = each if by_split and isinstance(each, list) and each else [each]
+            if (by_split or key in ("resources", "columns")) and not all(isinstance(one, str) for one in texts):
                 raise ConfigError(f"{place}: Expected a text for {name!r} in [{key}] (got {each!r})")
-        return {n: tuple(e) if isinstance(e, list) else (e,) for n, e in value.items()} if key == "files" else value
+        return {n: tuple(e) if isinstance(e, list) else (e,) for n, e in value.items()} if by_split else value
     wanted = {"int": (int,), "float": (int, float)}.get(kind, (str,))
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise ConfigError(f"{place}: Expected {_KINDS.get(kind, 'a text')} for {key!r} (got {value!r})")

@@ -70,24 +70,23 @@ def evaluate(
     plan = _Plan.of(task, data, test)
     given = tuple(range(task.seeds)) if seeds is None else tuple(seeds)
     chosen = [control for control in CONTROLS if control == "full" or control in controls]
-    rows: list[dict[str, Any]] = []
-    full: NDArray[np.float64] | None = None
-    for control in chosen:
-        began = time.process_time()
-        try:
-            told = [_told(task, plan, data, control, seed, out, tick) for seed in given]
-        except NotSupportedError as error:
-            if control == "full":
-                raise
-            rows.append({"control": control, "not supported": str(error)})
-            continue
-        right = np.mean([one.right for one in told], axis=0)
-        full = right if full is None else full
-        row = {"control": control, **_figures(told, plan.measured, task)}
-        if control != "full":
-            row["full less this"] = paired_difference(full, right).to_dict()
-        rows.append({**row, "cpu seconds": time.process_time() - began})
-        log.info("%s, %s: %s %.3f", task.name, control, task.metric, row["metric"]["mean"])
+    told: dict[Control, list[_Told]] = {control: [] for control in chosen}
+    lacking: dict[Control, str] = {}
+    for seed in given:  # all controls of a seed together: a method may share what it learns for them
+        for control in chosen:
+            if control not in lacking:
+                try:
+                    told[control].append(_told(task, plan, data, control, seed, out, tick))
+                except NotSupportedError as error:
+                    if control == "full":
+                        raise
+                    lacking[control] = str(error)
+    rows = [
+        {"control": control, "not supported": lacking[control]}
+        if control in lacking
+        else _row(control, told, plan.measured, task)
+        for control in chosen
+    ]
     report = {
         **{key: getattr(task, key) for key in ("name", "title", "method", "head", "metric", "risk", "folds")},
         "measured on": plan.named,
@@ -115,7 +114,8 @@ class _Plan:
     Args:
         measured: the examples that figures are of. named: what they are called.
         rounds: together they ask every measured example once.
-        choosing: rounds over `held`, whose answers an abstention is chosen by; none where they are those of the rounds.
+        held: what an abstention is chosen by; with several rounds, that is the measured examples of the other rounds.
+        choosing: rounds that ask all of `held`; none where the one round's method does.
     """
 
     measured: Sequence[Example]
@@ -170,37 +170,52 @@ class _Told(NamedTuple):
     right: Bools
     abstention: Abstention
     verified: Sequence[bool | None]
+    seconds: float
+    """Of processor time."""
 
 
 def _told(
     task: Task, plan: _Plan, data: Path, control: Control, seed: int, out: Path | None, tick: Tick | None
 ) -> _Told:
     """Fit and answer, choose what to abstain from, and check every proof."""
+    began = time.process_time()
     folder = None if out is None else out / f"seed-{seed}"
     asking = _Asking(task, data, control, seed, folder, tick)
-    method, answers = asking.answers(plan.rounds, plan.measured)
-    right = np.array([is_right(a, e, task.metric) for a, e in zip(answers, plan.measured, strict=True)], dtype=bool)
-    if not plan.held:  # every answer is by what was fitted to others; so is the threshold it is held against
-        shown = list(answers)
-        for one in plan.rounds:
-            others = np.setdiff1d(np.arange(len(answers)), one.asked)
-            found = Abstention.choose([answers[at] for at in others], right[others], risk=task.risk)
-            for at, answer in zip(one.asked, found.apply([answers[at] for at in one.asked]), strict=True):
-                shown[at] = answer
+    methods, answers = asking.answers(plan.rounds, plan.measured)
+    right = _right(answers, plan.measured, task)
+    if len(plan.rounds) > 1:
         abstention = Abstention.choose(answers, right, risk=task.risk)
+        shown = _abstained(plan.rounds, answers, right, task)
     else:
-        held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else method[0].answer(plan.held)
-        known = [is_right(a, e, task.metric) for a, e in zip(held, plan.held, strict=True)]
-        abstention = Abstention.choose(held, known, risk=task.risk)
+        held: Sequence[Answer] = []
+        if plan.held:
+            held = asking.answers(plan.choosing, plan.held)[1] if plan.choosing else methods[0].answer(plan.held)
+        abstention = Abstention.choose(held, _right(held, plan.held, task), risk=task.risk)
         shown = abstention.apply(answers)
     if folder is not None and control == "full":
         abstention.save(folder)
+    log.info("%s, %s, seed %d: %s %.3f", task.name, control, seed, task.metric, right.mean())
     checks: list[bool | None] = [None] * len(shown)
-    for one, fitted in zip(plan.rounds, method, strict=True):
+    for one, method in zip(plan.rounds, methods, strict=True):
         for at in one.asked:
             if shown[at].route in ("proved", "refuted"):
-                checks[at] = verified(fitted, plan.measured[at], shown[at])
-    return _Told(shown, right, abstention, checks)
+                checks[at] = verified(method, plan.measured[at], shown[at])
+    return _Told(shown, right, abstention, checks, time.process_time() - began)
+
+
+def _right(answers: Sequence[Answer], examples: Sequence[Example], task: Task) -> Bools:
+    return np.array([is_right(a, e, task.metric) for a, e in zip(answers, examples, strict=True)], dtype=bool)
+
+
+def _abstained(rounds: Sequence[_Round], answers: Sequence[Answer], right: Bools, task: Task) -> list[Answer]:
+    """Each round's answers with the threshold that the answers of the others give, as they are of other examples."""
+    shown = list(answers)
+    for one in rounds:
+        others = np.setdiff1d(np.arange(len(answers)), one.asked)
+        chosen = Abstention.choose([answers[at] for at in others], right[others], risk=task.risk)
+        for at, answer in zip(one.asked, chosen.apply([answers[at] for at in one.asked]), strict=True):
+            shown[at] = answer
+    return shown
 
 
 class _Asking:
@@ -235,6 +250,17 @@ class _Asking:
         return methods, [found[at] for at in range(len(examples))]
 
 
+def _row(
+    control: Control, told: Mapping[Control, Sequence[_Told]], examples: Sequence[Example], task: Task
+) -> dict[str, Any]:
+    """Figures of a control, and how much less often it is right than the full method."""
+    row = {"control": control, **_figures(told[control], examples, task)}
+    if control != "full":
+        full, this = (np.mean([one.right for one in told[key]], axis=0) for key in ("full", control))
+        row["full less this"] = paired_difference(full, this).to_dict()
+    return row
+
+
 def _figures(told: Sequence[_Told], examples: Sequence[Example], task: Task) -> dict[str, Any]:
     """Figures over the seeds; those of probabilities are of the chance that the first answer is right."""
     chance = [np.array([answer.probability for answer in one.answers], dtype=np.float64) for one in told]
@@ -251,6 +277,7 @@ def _figures(told: Sequence[_Told], examples: Sequence[Example], task: Task) -> 
         "groups": {},
         "routes": {route: _route(told, route) for route in get_args(Route)},
         "curve": _mean_curve(curves),
+        "cpu seconds": _spread([one.seconds for one in told]),
     }
     for group in groups:
         here = np.array([example.group == group for example in examples])

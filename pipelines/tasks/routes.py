@@ -29,7 +29,8 @@ class Abstention:
     """How sure a prediction must be to be given.
 
     Args:
-        threshold: least probability of a prediction that is given, in [0, 1]; above 1 where none is sure enough.
+        threshold: least probability of a prediction that is given, in [0, 1]; above 1 where none is sure enough, 0
+            where there was nothing to choose it by.
         risk: most wrong among the predictions given that was asked for.
         coverage: share of the predictions it was chosen by that it gives.
         examples: how many predictions it was chosen by.
@@ -51,9 +52,11 @@ class Abstention:
         held = np.array([answer.route == "predicted" for answer in answers], dtype=bool)
         chance = np.array([answer.probability for answer in answers], dtype=np.float64)[held]
         wrong = ~np.asarray(right, dtype=bool)[held]
+        if not len(chance):
+            return cls(0.0, risk, 1.0, 0)
         order = np.argsort(-chance, kind="stable")
         share: NDArray[np.float64] = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-        last_of_its_kind = np.r_[np.diff(chance[order]) != 0, True] if len(order) else np.zeros(0, dtype=bool)
+        last_of_its_kind = np.r_[np.diff(chance[order]) != 0, True]
         ends = np.flatnonzero((share <= risk) & last_of_its_kind)
         if not len(ends):
             return cls(float(np.nextafter(1.0, 2.0)), risk, 0.0, len(order))

@@ -79,6 +79,7 @@ class Conclusion:
         fault: why no answer can be given although one may follow: a sentence that was not read, no strata, a
             contradiction; empty otherwise.
         closure: the closure the proof is of, shared with other theories.
+        rules: of this theory alone, the only ones that its proofs may use.
     """
 
     value: bool | None
@@ -87,6 +88,7 @@ class Conclusion:
     sentences: tuple[int, ...] = ()
     fault: str = ""
     closure: Closure | None = field(default=None, repr=False, compare=False)
+    rules: tuple[Rule, ...] = field(default=(), repr=False, compare=False)
 
 
 def conclude(theories: Sequence[Theory], *, world: World = "open", share: int = 500) -> list[list[Conclusion]]:
@@ -185,7 +187,7 @@ class _Terms:
         used = {self.sources.get(step.conclusion) for step in proof.steps() if step.rule is None and step.conclusion}
         used |= {self.sources.get(step.rule.iri) for step in proof.steps() if step.rule is not None and step.rule.iri}
         sentences = tuple(sorted(number for number in used if number is not None))
-        return Conclusion(value, probability, proof, sentences, closure=closure)
+        return Conclusion(value, probability, proof, sentences, closure=closure, rules=tuple(self.rules))
 
     def _question(self, read: Read) -> tuple[Triple, Triple] | None:
         """The triple that is asked about and its complement."""

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +38,12 @@ from engine.extraction.pairs import PairConfig, PairExample, PairExtractor
 from engine.extraction.passages import Window
 from engine.extraction.reading import read_triples
 from engine.fusion.encoder import Encoder, resolve_encoder
-from engine.symbolic import RuleSet
 from kg.errors import ConfigError, InputError, NotSupportedError
-from kg.graph import KnowledgeGraph
-from kg.terms import Triple
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control, Method
+from pipelines.tasks.routes import Theory
 
-__all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "Theory", "fit", "lesson_of", "query_of"]
+__all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "fit", "lesson_of", "query_of"]
 
 _CONTROLS: tuple[Control, ...] = ("full", "text only", "no rules")
 _FLOOR = 1e-4
@@ -158,17 +156,6 @@ def _extractor(
     if folder is not None:
         save_pairs(extractor, folder)
     return extractor
-
-
-class Theory(NamedTuple):
-    """What a proof about one example rests on."""
-
-    graph: KnowledgeGraph
-    """Its asserted triples are the leaves of proofs."""
-    rules: RuleSet
-    """Each step applies one of these."""
-    assumed: tuple[Triple, ...] = ()
-    """Claims that a refutation may take for granted: none."""
 
 
 class _Calibrated:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,9 @@ from engine.extraction.denotation import Asked, PatternReader, fit_patterns, sup
 from engine.extraction.parse import sentences_of, words_of
 from engine.extraction.patterns import load_patterns
 from engine.extraction.theory import Conclusion, Read, Theory, World, conclude
-from kg.errors import ConfigError, NotSupportedError
+from engine.symbolic import RuleSet
+from kg.errors import ConfigError, InputError, NotSupportedError
+from pipelines.tasks import routes
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control, Method, Route
 
@@ -66,11 +68,21 @@ class TheoryMethod:
     reader: SentenceReader
     world: World = "open"
     rules: bool = True
+    _concluded: dict[tuple[str, str], Conclusion] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """One answer an example, in their order."""
-        pairs = zip(examples, self.conclude(examples), strict=True)
-        return [answer_of(conclusion, example.choices) for example, conclusion in pairs]
+        found = self.conclude(examples)
+        for example, conclusion in zip(examples, found, strict=True):
+            self._concluded[example.passage, example.question] = conclusion
+        return [answer_of(each, example.choices) for example, each in zip(examples, found, strict=True)]
+
+    def theory(self, example: Example) -> routes.Theory:
+        """What the proof of the last answer to this example may rest on: its passage's rules, and what was asserted."""
+        conclusion = self._concluded[example.passage, example.question]
+        if conclusion.closure is None:
+            raise InputError(f"Expected an example with a proof (there is none for {example.id!r})")
+        return routes.Theory(conclusion.closure.graph, RuleSet(conclusion.rules))
 
     def conclude(self, examples: Sequence[Example]) -> list[Conclusion]:
         """What follows for each example, in their order; examples of one passage share a theory."""

@@ -19,7 +19,7 @@ from pipelines.run import write_atomically
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer
 
-__all__ = ["Abstention", "Proving", "Theory", "verified"]
+__all__ = ["Abstention", "Proving", "Theory", "threshold_for", "verified"]
 
 _FILE = "abstention.json"
 
@@ -54,13 +54,8 @@ class Abstention:
         wrong = ~np.asarray(right, dtype=bool)[held]
         if not len(chance):
             return cls(0.0, risk, 1.0, 0)
-        order = np.argsort(-chance, kind="stable")
-        share: NDArray[np.float64] = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-        last_of_its_kind = np.r_[np.diff(chance[order]) != 0, True]
-        ends = np.flatnonzero((share <= risk) & last_of_its_kind)
-        if not len(ends):
-            return cls(float(np.nextafter(1.0, 2.0)), risk, 0.0, len(order))
-        return cls(float(chance[order[ends[-1]]]), risk, float((ends[-1] + 1) / len(order)), len(order))
+        threshold = threshold_for(chance, ~wrong, risk)
+        return cls(threshold, risk, float((chance >= threshold).mean()), len(chance))
 
     def apply(self, answers: Sequence[Answer]) -> list[Answer]:
         """The answers, with predictions below the threshold abstained from; what is proved or refuted stays so."""
@@ -91,6 +86,19 @@ class Abstention:
             raise StoreError(
                 f"Expected {folder / _FILE} as an evaluation writes it ({error!r}); evaluate again"
             ) from error
+
+
+def threshold_for(chance: NDArray[np.float64], right: NDArray[np.bool_], risk: float) -> float:
+    """The lowest probability from which on no more than `risk` of the answers are wrong; above 1 where there is none.
+
+    Args:
+        chance: probability of each answer; shape (answer,), at least one. right: whether it is right.
+    """
+    order = np.argsort(-chance, kind="stable")
+    wrong: NDArray[np.float64] = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
+    last_of_its_kind = np.r_[np.diff(chance[order]) != 0, True]
+    ends = np.flatnonzero((wrong <= risk) & last_of_its_kind)
+    return float(chance[order[ends[-1]]]) if len(ends) else float(np.nextafter(1.0, 2.0))
 
 
 class Theory(NamedTuple):

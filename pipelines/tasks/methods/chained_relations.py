@@ -41,7 +41,7 @@ from engine.fusion.encoder import Encoder, resolve_encoder
 from kg.errors import ConfigError, InputError, NotSupportedError
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control, Method
-from pipelines.tasks.routes import Theory
+from pipelines.tasks.routes import Theory, threshold_for
 
 __all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "fit", "lesson_of", "query_of"]
 
@@ -180,7 +180,7 @@ class _Calibrated:
         features = np.array([_features(answer.scores) for answer, _ in told])
         self.regression = LogisticRegression(C=10.0).fit(features, right)
         chance = np.array([self._probability(answer) for answer, _ in told])
-        self.threshold = _threshold(chance, right, risk)
+        self.threshold = threshold_for(chance, right, risk)
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """The answers, with calibrated probabilities; the most frequent relation of training where nothing is told."""
@@ -211,14 +211,6 @@ def _features(scores: Mapping[str, float]) -> tuple[float, float]:
     """The logarithm of the best weight, and how far it is above the second best one."""
     best, second = sorted((*scores.values(), _FLOOR, _FLOOR), reverse=True)[:2]
     return math.log(max(best, _FLOOR)), math.log(max(best, _FLOOR) / max(second, _FLOOR))
-
-
-def _threshold(chance: NDArray[np.float64], right: NDArray[np.bool_], risk: float) -> float:
-    """The lowest probability from which on at most `risk` of the answers are wrong; above 1 where there is none."""
-    order = np.argsort(-chance, kind="stable")
-    share = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(share <= risk)
-    return float(chance[order[good[-1]]]) if len(good) else math.nextafter(1.0, 2.0)
 
 
 class ChainedRelations(_Calibrated):

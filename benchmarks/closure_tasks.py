@@ -170,9 +170,10 @@ def owl_noesis(files: list[str]) -> Measure:
         from engine.symbolic import materialise
         from kg.load import load_graph
 
+        path = Path(_plain(data, files))  # the file the peers get: unpacking is not part of the comparison
         warm()
         clock.start()
-        closure = materialise(load_graph([data / name for name in files]), entailment="owl2rl")
+        closure = materialise(load_graph([path]), entailment="owl2rl")
         clock.stop()
         return {"triples": len(closure.graph.asserted) + len(closure.graph.inferred)}
 

@@ -8,8 +8,9 @@ from kg.benchmark import Benchmark
 from kg.graph import KnowledgeGraph
 from kg.verbalise import relation_phrases, sentence
 from pipelines.tasks.example import Example
+from pipelines.tasks.method import Answer
 
-__all__ = ["CHOICES", "claim", "description", "passage", "statement"]
+__all__ = ["CHOICES", "answer_of", "claim", "description", "passage", "statement"]
 
 CHOICES = ("true", "false")
 _WORDS = 16  # of a description; what a thing is stands first, and a claim has two of them
@@ -26,6 +27,12 @@ def claim(benchmark: Benchmark, triple: tuple[int, int, int], *, true: bool, id:
         answers=(CHOICES[0 if true else 1],),
         triple=(head, relation, tail),
     )
+
+
+def answer_of(chance: float) -> Answer:
+    """The answer to a claim that is true with this chance; false where both are as likely."""
+    scores = dict(zip(CHOICES, (chance, 1 - chance), strict=True))
+    return Answer((CHOICES[0 if chance > 0.5 else 1],), max(chance, 1 - chance), scores=scores)
 
 
 def statement(graph: KnowledgeGraph, triple: tuple[int, int, int]) -> str:

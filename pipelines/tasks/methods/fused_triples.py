@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from embeddings.plausibility import fit_trees
 from kg.errors import ConfigError, InputError
 from pipelines.tasks.example import Example
-from pipelines.tasks.graph_claims import CHOICES
+from pipelines.tasks.graph_claims import CHOICES, answer_of
 from pipelines.tasks.method import Answer, Control
 from pipelines.tasks.triple_evidence import EvidenceSettings, Source, TripleEvidence
 
@@ -52,15 +52,7 @@ class FusedTriples:
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """True or false for each claim, with how likely that is right."""
-        chance = self.trees.predict_proba(self._columns(examples))[:, 1]
-        return [
-            Answer(
-                (CHOICES[0 if p > 0.5 else 1],),
-                float(max(p, 1 - p)),
-                scores={CHOICES[0]: float(p), CHOICES[1]: float(1 - p)},
-            )
-            for p in chance
-        ]
+        return [answer_of(chance) for chance in self.trees.predict_proba(self._columns(examples))[:, 1].tolist()]
 
     def _columns(self, examples: Sequence[Example]) -> Floats:
         rows = [self._ids(example) for example in examples]

@@ -34,7 +34,7 @@ from kg.graph import KnowledgeGraph
 from pipelines.tasks.adapters import metaqa
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control
-from pipelines.tasks.methods.path_questions import PathQuestions, Topics, fit
+from pipelines.tasks.methods.path_questions import Topics, fit
 
 Rows = NDArray[np.int64]
 _CONTROLS: tuple[Control, ...] = ("text only", "graph only", "shuffled graph")
@@ -81,9 +81,10 @@ def answered(
     fitted = time.process_time()
     answers = method.answer(asked)
     told = time.process_time()
-    proofs = [answer.proof for answer in answers if answer.proof is not None]
-    if isinstance(method, PathQuestions):
-        theory = method.theory(asked[0])
+    proved = [(answer.proof, answer.theory) for answer in answers if answer.proof is not None]
+    proofs = [proof for proof, _ in proved]
+    theory = proved[0][1] if proved else None
+    if theory is not None:  # all answers rest on one closure
         replay(proofs, theory.graph, theory.rules)
     return answers, {"fit": fitted - start, "answer": told - fitted, "proofs": len(proofs)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from pipelines.cli import app
 from pipelines.tasks.declaration import load_task
 from pipelines.tasks.evaluate import evaluate, is_right
 from pipelines.tasks.example import Example
-from pipelines.tasks.method import Answer, Route
-from pipelines.tasks.routes import Abstention, Theory, verified
+from pipelines.tasks.method import Answer, Route, Theory
+from pipelines.tasks.routes import Abstention, verified
 from pipelines.tasks.table import table_lines
 from tests.toy_task import TASK, make_task
 
@@ -160,19 +161,10 @@ def test_a_proof_is_checked_by_what_did_not_make_it(tmp_path: Path) -> None:
     closure = materialise(load_graph(tmp_path / "graph.ttl"))
     proof = closure.proof(Triple(URIRef("urn:a"), RDF.type, URIRef("urn:D")))
 
-    class Method:
-        def __init__(self, rules: RuleSet) -> None:
-            self.rules = rules
-
-        def answer(self, examples: object) -> list[Answer]:
-            return []
-
-        def theory(self, example: Example) -> Theory:
-            return Theory(closure.graph, self.rules)
-
+    theory, without_rules = Theory(closure.graph, closure.rules), Theory(closure.graph, RuleSet())
     answer = Answer(("true",), 1.0, "proved", proof)
-    assert verified(Method(closure.rules), EXAMPLE, answer) is True
-    assert verified(Method(RuleSet()), EXAMPLE, answer) is False
-    assert verified(object(), EXAMPLE, answer) is None
+    assert verified(EXAMPLE, replace(answer, theory=theory)) is True
+    assert verified(EXAMPLE, replace(answer, theory=without_rules)) is False
+    assert verified(EXAMPLE, answer) is None
     with pytest.raises(InputError, match="Expected a proof with the answer to '1', which is said to be refuted"):
-        verified(Method(closure.rules), EXAMPLE, Answer(("false",), 1.0, "refuted"))
+        verified(EXAMPLE, Answer(("false",), 1.0, "refuted", theory=theory))

@@ -47,7 +47,7 @@ def test_unseen_topics_are_answered_exactly_and_proved(method: Method) -> None:
     answers = method.answer(asked)
     assert exact(answers, asked) == 1
     assert {answer.route for answer in answers} == {"proved"}
-    assert [verified(method, e, a) for e, a in zip(asked, answers, strict=True)] == [True] * len(asked)
+    assert [verified(e, a) for e, a in zip(asked, answers, strict=True)] == [True] * len(asked)
 
 
 def test_unseen_wordings_are_mostly_answered(method: Method) -> None:

@@ -69,7 +69,7 @@ def test_no_score_changes_what_is_proved_or_refuted(method: Told, chances: list[
     assert [answer.probability for answer in answers[:2]] == [1, 1]
     assert answers[2].choices == ("true" if chances[2] > 0.5 else "false",)
     assert answers[2].probability == max(chances[2], 1 - chances[2])
-    assert [verified(method, e, a) for e, a in zip(examples[:2], answers[:2], strict=True)] == [True, True]
+    assert [verified(e, a) for e, a in zip(examples[:2], answers[:2], strict=True)] == [True, True]
 
 
 def test_a_reasoner_has_no_edge_counter() -> None:

@@ -195,11 +195,10 @@ def _told(
     if folder is not None and control == "full":
         abstention.save(folder)
     log.info("%s, %s, seed %d: %s %.3f", task.name, control, seed, task.metric, right.mean())
-    checks: list[bool | None] = [None] * len(shown)
-    for one, method in zip(plan.rounds, methods, strict=True):
-        for at in one.asked:
-            if shown[at].route in ("proved", "refuted"):
-                checks[at] = verified(method, plan.measured[at], shown[at])
+    checks = [
+        verified(example, answer) if answer.route in ("proved", "refuted") else None
+        for example, answer in zip(plan.measured, shown, strict=True)
+    ]
     return _Told(shown, right, abstention, checks, time.process_time() - began)
 
 

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from pipelines.tasks.example import Example
 
 if TYPE_CHECKING:
-    from engine.symbolic import Proof
+    from engine.symbolic import Proof, RuleSet
+    from kg.graph import KnowledgeGraph
+    from kg.terms import Triple
 
-__all__ = ["CONTROLS", "Answer", "Control", "Fit", "Method", "Route"]
+__all__ = ["CONTROLS", "Answer", "Control", "Fit", "Method", "Route", "Theory"]
 
 Control: TypeAlias = Literal["full", "text only", "graph only", "shuffled graph", "no rules", "edge counter"]
 CONTROLS: tuple[Control, ...] = ("full", "text only", "graph only", "shuffled graph", "no rules", "edge counter")
 """The method as it is, and what it is held against: each leaves out one source of its answers."""
 Route: TypeAlias = Literal["proved", "refuted", "predicted", "abstained"]
+
+
+class Theory(NamedTuple):
+    """What a proof about one example may rest on."""
+
+    graph: KnowledgeGraph
+    """Its asserted triples are the leaves of proofs."""
+    rules: RuleSet
+    """Each step applies one of these."""
+    assumed: tuple[Triple, ...] = ()
+    """Claims that a refutation may take for granted."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Answer:
         proof: of the answer or against it, where the route is proved or refuted.
         sentences: numbers of the sentences of the passage it rests on.
         scores: of each choice, where the method has them.
+        theory: what the proof may rest on, for those who check it; None where the method does not tell.
     """
 
     choices: tuple[str, ...]
@@ -38,6 +52,7 @@ class Answer:
     proof: Proof | None = None
     sentences: tuple[int, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    theory: Theory | None = field(default=None, repr=False, compare=False)
 
 
 class Method(Protocol):

@@ -6,20 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.symbolic import ReplayError, RuleSet, replay
+from engine.symbolic import ReplayError, replay
 from kg.errors import InputError, StoreError
-from kg.graph import KnowledgeGraph
-from kg.terms import Triple
 from pipelines.run import write_atomically
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer
 
-__all__ = ["Abstention", "Proving", "Theory", "threshold_for", "verified"]
+__all__ = ["Abstention", "threshold_for", "verified"]
 
 _FILE = "abstention.json"
 
@@ -101,38 +98,19 @@ def threshold_for(chance: NDArray[np.float64], right: NDArray[np.bool_], risk: f
     return float(chance[order[ends[-1]]]) if len(ends) else float(np.nextafter(1.0, 2.0))
 
 
-class Theory(NamedTuple):
-    """What a proof about one example may rest on."""
-
-    graph: KnowledgeGraph
-    """Its asserted triples are the leaves of proofs."""
-    rules: RuleSet
-    """Each step applies one of these."""
-    assumed: tuple[Triple, ...] = ()
-    """Claims that a refutation may take for granted."""
-
-
-@runtime_checkable
-class Proving(Protocol):
-    """A method whose proofs can be checked by others."""
-
-    def theory(self, example: Example) -> Theory:
-        """What proofs about this example may rest on."""
-
-
-def verified(method: object, example: Example, answer: Answer) -> bool | None:
-    """Whether the independent checker accepts the proof of an answer; None where the method does not tell its theory.
+def verified(example: Example, answer: Answer) -> bool | None:
+    """Whether the independent checker accepts the proof of an answer; None where the answer does not tell its theory.
 
     Raises:
         InputError: the answer is said to be proved or refuted, and has no proof.
     """
-    if not isinstance(method, Proving):
+    if answer.theory is None:
         return None
     if answer.proof is None:
         raise InputError(f"Expected a proof with the answer to {example.id!r}, which is said to be {answer.route}")
-    theory = method.theory(example)
+    graph, rules, assumed = answer.theory
     try:
-        replay(answer.proof, theory.graph, theory.rules, assumed=theory.assumed)
+        replay(answer.proof, graph, rules, assumed=assumed)
     except ReplayError:
         return False
     return True

@@ -40,8 +40,8 @@ from engine.extraction.reading import read_triples
 from engine.fusion.encoder import Encoder, resolve_encoder
 from kg.errors import ConfigError, InputError, NotSupportedError
 from pipelines.tasks.example import Example
-from pipelines.tasks.method import Answer, Control, Method
-from pipelines.tasks.routes import Theory, threshold_for
+from pipelines.tasks.method import Answer, Control, Method, Theory
+from pipelines.tasks.routes import threshold_for
 
 __all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "fit", "lesson_of", "query_of"]
 
@@ -237,18 +237,22 @@ class ChainedRelations(_Calibrated):
         ]
         return chain(questions, self.rules)
 
-    def theory(self, example: Example) -> Theory:
-        """What a proof about this example rests on; the graph is its own."""
-        (chained,) = self.chained([example])
-        return Theory(chained.closure.graph, chained.closure.rules)
-
     def scored(self, examples: Sequence[Example]) -> list[Answer]:
         """The relation with the best proof."""
         return self.told(self.chained(examples))
 
     def told(self, chained: Sequence[Chained]) -> list[Answer]:
         """What follows, as answers that are not calibrated yet."""
-        return [self._answer(one.scores, route="proved", proof=one.proof, sentences=one.sentences) for one in chained]
+        return [
+            self._answer(
+                one.scores,
+                route="proved",
+                proof=one.proof,
+                sentences=one.sentences,
+                theory=Theory(one.closure.graph, one.closure.rules),
+            )
+            for one in chained
+        ]
 
 
 class PairsAlone(_Calibrated):

@@ -31,8 +31,7 @@ from kg.linking import LabelIndex
 from kg.reading import Masked
 from pipelines.tasks.example import Example
 from pipelines.tasks.graphs import graph_of, shuffled
-from pipelines.tasks.method import Answer, Control, Method
-from pipelines.tasks.routes import Theory
+from pipelines.tasks.method import Answer, Control, Method, Theory
 
 if TYPE_CHECKING:
     from engine.fusion.encoder import Encoder
@@ -107,7 +106,6 @@ class PathQuestions:
     def __init__(self, reader: PathReader, topics: Topics, *, blind: bool = False) -> None:
         self.reader, self.topics, self.blind = reader, topics, blind
         self.calibration: Calibration | None = None
-        self._closure: Closure | None = None
 
     def calibrate(self, examples: Sequence[Example]) -> None:
         """Fit probabilities to whether the first answers to examples are right, for each path that has enough."""
@@ -121,13 +119,7 @@ class PathQuestions:
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """One answer an example: what the most probable path leads to, those first that other paths lead to as well."""
         found, closure = self._found(examples)
-        self._closure = closure
         return [self._answer(one, asked, closure) for one, asked in zip(found, self._asked(examples), strict=True)]
-
-    def theory(self, example: Example) -> Theory:
-        """What the proofs of the last answers rest on: the graph with the readings of the questions, and the paths."""
-        assert self._closure is not None, "there are proofs once there are answers"
-        return Theory(self._closure.graph, self._closure.rules)
 
     def _asked(self, examples: Sequence[Example]) -> list[Asked]:
         return [self.topics.asked(example.question) for example in examples]
@@ -171,7 +163,7 @@ class PathQuestions:
         predicate = self.reader.paths[found.path].iri
         dictionary = closure.graph.dictionary
         proof = closure.proof((dictionary.term(asked.topic), predicate, dictionary.term(found.choices[0])))
-        return Answer(choices, chance, "proved", proof)
+        return Answer(choices, chance, "proved", proof, theory=Theory(closure.graph, closure.rules))
 
     def _label(self, term: int) -> str:
         return self.topics.graph.label(self.topics.graph.dictionary.term(term))

@@ -28,9 +28,8 @@ from kg.terms import Triple
 from pipelines import build
 from pipelines.run import Run
 from pipelines.tasks.example import Example
-from pipelines.tasks.graph_claims import CHOICES
-from pipelines.tasks.method import Answer, Control, Route
-from pipelines.tasks.routes import Theory
+from pipelines.tasks.graph_claims import CHOICES, answer_of
+from pipelines.tasks.method import Answer, Control, Route, Theory
 
 __all__ = ["ReasonedClaims", "fit"]
 
@@ -60,17 +59,27 @@ class ReasonedClaims:
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """True or false for each claim; no score turns a verdict of the reasoner round."""
-        guessed = [_predicted(float(p)) for p in self._chances(examples)]
+        guessed = [answer_of(float(p)) for p in self._chances(examples)]
         if self.reasoner is None:
             return guessed
         verdicts = self.reasoner.ask_many([example.question for example in examples])
-        return [_decided(verdict, guess) for verdict, guess in zip(verdicts, guessed, strict=True)]
+        return [self._decided(verdict, guess) for verdict, guess in zip(verdicts, guessed, strict=True)]
 
-    def theory(self, example: Example) -> Theory:
-        """The closure; a refutation may take the triple of any claim read from the sentence for granted."""
-        assert self.reasoner is not None, "a model alone proves nothing"
-        claim = self.reasoner.ask(example.question).claim
-        return Theory(self.closure.graph, self.closure.rules, () if claim.triple is None else (claim.triple,))
+    def _decided(self, verdict: Verdict, guess: Answer) -> Answer:
+        """What the reasoner decides; the model's guess where it is open, and abstained from where nothing was read."""
+        match verdict:
+            case Entailed(proof=proof):
+                return self._proved(verdict, CHOICES[0], "proved", proof)
+            case Contradicted(refutation=proof):
+                return self._proved(verdict, CHOICES[1], "refuted", proof)
+            case Unproven():
+                return guess
+        return Answer(guess.choices, guess.probability, "abstained", scores=guess.scores)
+
+    def _proved(self, verdict: Verdict, choice: str, route: Route, proof: Proof) -> Answer:
+        triple = verdict.claim.triple
+        assumed = () if triple is None else (triple,)  # what was read from the sentence; a refutation rests on it
+        return Answer((choice,), 1.0, route, proof, theory=Theory(self.closure.graph, self.closure.rules, assumed))
 
     def _chances(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """How likely each sentence is true by the model; shape (num_examples,)."""
@@ -136,24 +145,3 @@ def _built(graph: Path, given: tuple[tuple[str, Any], ...], seed: int, folder: P
     parts = [embedded.hidden, embedded.split.validation, embedded.split.test]
     hidden = frozenset((int(s), int(p), int(o)) for part in parts for s, p, o in part)
     return _Built(domain, closure, fused, hidden, run, place)
-
-
-def _predicted(chance: float) -> Answer:
-    scores = {CHOICES[0]: chance, CHOICES[1]: 1 - chance}
-    return Answer((CHOICES[0 if chance > 0.5 else 1],), max(chance, 1 - chance), scores=scores)
-
-
-def _decided(verdict: Verdict, guess: Answer) -> Answer:
-    """What the reasoner decides; the model's guess where it is open, and abstained from where nothing was read."""
-    match verdict:
-        case Entailed(proof=proof):
-            return _proved(CHOICES[0], "proved", proof)
-        case Contradicted(refutation=proof):
-            return _proved(CHOICES[1], "refuted", proof)
-        case Unproven():
-            return guess
-    return Answer(guess.choices, guess.probability, "abstained", scores=guess.scores)
-
-
-def _proved(choice: str, route: Route, proof: Proof) -> Answer:
-    return Answer((choice,), 1.0, route, proof)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,10 +19,10 @@ from engine.extraction.parse import sentences_of, words_of
 from engine.extraction.patterns import load_patterns
 from engine.extraction.theory import Conclusion, Read, Theory, World, conclude
 from engine.symbolic import RuleSet
-from kg.errors import ConfigError, InputError, NotSupportedError
-from pipelines.tasks import routes
+from kg.errors import ConfigError, NotSupportedError
 from pipelines.tasks.example import Example
 from pipelines.tasks.method import Answer, Control, Method, Route
+from pipelines.tasks.method import Theory as ProofTheory
 
 if TYPE_CHECKING:
     from engine.extraction.statements import StatementReader
@@ -68,21 +68,11 @@ class TheoryMethod:
     reader: SentenceReader
     world: World = "open"
     rules: bool = True
-    _concluded: dict[tuple[str, str], Conclusion] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         """One answer an example, in their order."""
-        found = self.conclude(examples)
-        for example, conclusion in zip(examples, found, strict=True):
-            self._concluded[example.passage, example.question] = conclusion
-        return [answer_of(each, example.choices) for example, each in zip(examples, found, strict=True)]
-
-    def theory(self, example: Example) -> routes.Theory:
-        """What the proof of the last answer to this example may rest on: its passage's rules, and what was asserted."""
-        conclusion = self._concluded[example.passage, example.question]
-        if conclusion.closure is None:
-            raise InputError(f"Expected an example with a proof (there is none for {example.id!r})")
-        return routes.Theory(conclusion.closure.graph, RuleSet(conclusion.rules))
+        pairs = zip(examples, self.conclude(examples), strict=True)
+        return [answer_of(conclusion, example.choices) for example, conclusion in pairs]
 
     def conclude(self, examples: Sequence[Example]) -> list[Conclusion]:
         """What follows for each example, in their order; examples of one passage share a theory."""
@@ -244,7 +234,17 @@ def answer_of(conclusion: Conclusion, choices: Sequence[str]) -> Answer:
         return Answer(given, 1 / max(len(choices), 1), route="abstained", sentences=conclusion.sentences)
     routes: dict[bool | None, Route] = {True: "proved", False: "refuted"}
     route: Route = "predicted" if conclusion.proof is None else routes[conclusion.value]
-    return Answer(given, conclusion.probability, route=route, proof=conclusion.proof, sentences=conclusion.sentences)
+    theory = None
+    if conclusion.closure is not None:
+        theory = ProofTheory(conclusion.closure.graph, RuleSet(conclusion.rules))
+    return Answer(
+        given,
+        conclusion.probability,
+        route=route,
+        proof=conclusion.proof,
+        sentences=conclusion.sentences,
+        theory=theory,
+    )
 
 
 def _log(number: int, right: float) -> None:

@@ -25,7 +25,7 @@ def save_pairs(extractor: PairExtractor, folder: str | Path) -> None:
     document = {
         "config": extractor.config.to_dict(),
         "relations": list(extractor.relations),
-        "encoder": {"name": extractor.encoder.name, "sha256": extractor.encoder.fingerprint},
+        "encoder": extractor.encoder.identity,
     }
     tensors = {name: parameter.detach().cpu().numpy() for name, parameter in extractor.trained_parameters()}
     write_store(folder, kind=_KIND, tensors=tensors, document=document)
@@ -39,12 +39,7 @@ def load_pairs(folder: str | Path, *, encoder: Encoder) -> PairExtractor:
     """
     tensors, document = read_store(folder, kind=_KIND)
     try:
-        sha256 = document["encoder"]["sha256"]
-        if sha256 != encoder.fingerprint:
-            raise StoreError(
-                f"Expected the encoder {document['encoder']['name']!r} (SHA-256 {sha256[:12]}…) for {folder} "
-                f"(got {encoder.name!r}, {encoder.fingerprint[:12]}…); name the right encoder, or train again"
-            )
+        encoder.expect(document["encoder"], folder)
         extractor = PairExtractor(encoder, document["relations"], PairConfig.from_dict(document["config"]))
         expected = {name: tuple(parameter.shape) for name, parameter in extractor.trained_parameters()}
         if expected != {name: value.shape for name, value in tensors.items()}:

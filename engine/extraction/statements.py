@@ -252,9 +252,8 @@ class StatementReader:
         Raises:
             StoreError: something else is in the folder, or it cannot be written.
         """
-        encoder = self.states.encoder
         document = {
-            "encoder": {"name": encoder.name, "sha256": encoder.fingerprint},
+            "encoder": self.states.encoder.identity,
             "config": asdict(self.config),
             "unlearnt": sorted(self.unlearnt),
         }

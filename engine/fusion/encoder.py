@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,27 @@ class Encoder:
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a stored model says of the encoder it was learnt with: its name, and its fingerprint as `sha256`."""
+        return {"name": self.name, "sha256": self.fingerprint}
+
+    def expect(self, identity: Mapping[str, str], folder: str | Path) -> None:
+        """Refuse a stored model of another encoder.
+
+        Args:
+            identity: as the model has it. folder: where the model is.
+
+        Raises:
+            StoreError: it is not this encoder's. KeyError: it is no identity.
+        """
+        name, sha256 = identity["name"], identity["sha256"]
+        if sha256 != self.fingerprint:
+            raise StoreError(
+                f"Expected the encoder {name!r} (SHA-256 {sha256[:12]}…) for {folder} "
+                f"(got {self.name!r}, {self.fingerprint[:12]}…); name the right encoder, or train again"
+            )
 
     def is_word(self, word: str) -> bool:
         """Whether a word is one token of the vocabulary, as common English words are and rare names are not."""

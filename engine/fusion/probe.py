@@ -110,7 +110,7 @@ class ProbeReader:
             StoreError: something else is in the folder, or it cannot be written.
         """
         readings = [[r.relation, r.head_first, None if r.value is None else term_key(r.value)] for r in self.readings]
-        document = {"encoder": {"name": self.encoder.name, "sha256": self.encoder.fingerprint}, "readings": readings}
+        document = {"encoder": self.encoder.identity, "readings": readings}
         write_store(folder, kind=_KIND, tensors=self.weights, document=document)
 
     @classmethod

@@ -66,7 +66,7 @@ def save_fusion(
     document = {
         "config": model.config.to_dict(),
         "relations": list(model.collator.relations),
-        "encoder": {"name": model.collator.encoder.name, "sha256": model.collator.encoder.fingerprint},
+        "encoder": model.collator.encoder.identity,
         "embedding": None if embedding is None else embedding.fingerprint,
         "calibration": None if model.calibration is None else model.calibration.to_dict(),
         "history": [
@@ -94,13 +94,8 @@ def load_fusion(
     tensors, document = read_store(folder, kind=_KIND)
     try:
         config = FusionConfig.from_dict(document["config"])
-        sha256, trained_with = document["encoder"]["sha256"], document["embedding"]
-        if sha256 != encoder.fingerprint:
-            raise StoreError(
-                f"Expected the encoder {document['encoder']['name']!r} (SHA-256 {sha256[:12]}…) for {folder} "
-                f"(got {encoder.name!r}, {encoder.fingerprint[:12]}…); name the right encoder, or train again"
-            )
-        if trained_with != (None if embedding is None else embedding.fingerprint):
+        encoder.expect(document["encoder"], folder)
+        if document["embedding"] != (None if embedding is None else embedding.fingerprint):
             raise StoreError(
                 f"Expected the embedding that the model in {folder} was trained with; train the model again"
             )

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from embeddings.calibrate import brier, ece
 from engine.fusion.batch import Batch
 from engine.fusion.config import FusionConfig, Mode
 from engine.fusion.examples import ClaimExample, shuffle_triples
@@ -185,7 +186,7 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> BinaryMetrics
     """Metrics of probabilities in [0, 1] for labels, of which 0.5 or more counts as true; shape (claim,) each.
 
     Raises:
-        InputError: no claims, or shapes that differ.
+        InputError: no claims, shapes that differ, or a probability outside [0, 1].
     """
     truth, p = np.asarray(labels, dtype=np.float64) >= 0.5, np.asarray(probabilities, dtype=np.float64)
     if truth.shape != p.shape or not truth.size:
@@ -193,8 +194,8 @@ def binary_metrics(labels: ArrayLike, probabilities: ArrayLike) -> BinaryMetrics
     return BinaryMetrics(
         accuracy=float(((p >= 0.5) == truth).mean()),
         auc=area_under_curve(truth, p),
-        brier=float(((p - truth) ** 2).mean()),
-        ece=_calibration_error(truth, p),
+        brier=brier(p, truth),
+        ece=ece(p, truth),
         count=int(truth.size),
     )
 
@@ -207,12 +208,6 @@ def area_under_curve(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> 
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     return float((ranks[truth].sum() - true * (true + 1) / 2) / (true * false))
-
-
-def _calibration_error(truth: NDArray[np.bool_], p: NDArray[np.float64], bins: int = 10) -> float:
-    at = np.minimum((p * bins).astype(np.int64), bins - 1)
-    gaps = [abs(float((p[at == b] - truth[at == b]).sum())) for b in range(bins)]
-    return sum(gaps) / len(p)
 
 
 def compare(

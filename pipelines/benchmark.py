@@ -22,7 +22,7 @@ from pipelines.run import write_atomically
 if TYPE_CHECKING:
     from embeddings import Embedding, EmbeddingConfig
 
-__all__ = ["FIGURES", "Tick", "load_config", "read_table", "run_benchmark"]
+__all__ = ["FIGURES", "Tick", "load_config", "read_table", "run_benchmark", "spread"]
 
 log = logging.getLogger(__name__)
 
@@ -168,16 +168,16 @@ def _report(
             part: {
                 "triples": len(getattr(benchmark, part)),
                 "unseen": runs[0][part]["overall"]["unseen"],
-                **{name: _spread([run[part]["overall"][name] for run in runs]) for name in FIGURES},
+                **{name: spread([run[part]["overall"][name] for run in runs]) for name in FIGURES},
             }
             for part in parts
         },
-        "seconds": _spread([run["seconds"] for run in runs]),
-        "cpu": _spread([run["cpu"] for run in runs]),
+        "seconds": spread([run["seconds"] for run in runs]),
+        "cpu": spread([run["cpu"] for run in runs]),
         "runs": list(runs),
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     """Mean and sample standard deviation (0 of one value)."""
     return {"mean": float(np.mean(values)), "sd": statistics.stdev(values) if len(values) > 1 else 0.0}

@@ -22,6 +22,7 @@ from embeddings.calibrate import brier, ece
 from embeddings.classification import RiskCoverage, risk_coverage
 from engine.fusion.evaluate import paired_difference
 from kg.errors import InputError, NotSupportedError
+from pipelines.benchmark import spread
 from pipelines.run import write_atomically
 from pipelines.tasks.declaration import Metric, Task
 from pipelines.tasks.example import Example
@@ -266,22 +267,22 @@ def _figures(told: Sequence[_Told], examples: Sequence[Example], task: Task) -> 
     curves = [_curve(p, one.right) for p, one in zip(chance, told, strict=True)]
     groups = sorted({example.group for example in examples} - {""})
     found: dict[str, Any] = {
-        "metric": _spread([float(one.right.mean()) for one in told]),
-        "brier": _spread([brier(p, one.right) for p, one in zip(chance, told, strict=True)]),
-        "ece": _spread([ece(p, one.right) for p, one in zip(chance, told, strict=True)]),
-        "at half coverage": _spread([curve.accuracy_at(0.5) for curve in curves]),
-        "risk-coverage area": _spread([curve.area for curve in curves]),
-        "threshold": _spread([one.abstention.threshold for one in told]),
+        "metric": spread([float(one.right.mean()) for one in told]),
+        "brier": spread([brier(p, one.right) for p, one in zip(chance, told, strict=True)]),
+        "ece": spread([ece(p, one.right) for p, one in zip(chance, told, strict=True)]),
+        "at half coverage": spread([curve.accuracy_at(0.5) for curve in curves]),
+        "risk-coverage area": spread([curve.area for curve in curves]),
+        "threshold": spread([one.abstention.threshold for one in told]),
         "given": _given(told),
         "groups": {},
         "routes": {route: _route(told, route) for route in get_args(Route)},
         "curve": _mean_curve(curves),
-        "cpu seconds": _spread([one.seconds for one in told]),
+        "cpu seconds": spread([one.seconds for one in told]),
     }
     for group in groups:
         here = np.array([example.group == group for example in examples])
-        spread = _spread([float(one.right[here].mean()) for one in told])
-        found["groups"][group] = {"count": int(here.sum()), **spread}
+        right = spread([float(one.right[here].mean()) for one in told])
+        found["groups"][group] = {"count": int(here.sum()), **right}
     return found
 
 
@@ -332,8 +333,3 @@ def _parted(count: int, share: float) -> tuple[NDArray[np.int64], NDArray[np.int
     order = np.random.default_rng(_SPLIT_SEED).permutation(count)
     kept = round(share * count)
     return np.sort(order[:kept]), np.sort(order[kept:])
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and sample standard deviation (0 of one value)."""
-    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
+from kg.errors import ConfigError
 from pipelines.tasks.example import Example
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
     from kg.terms import Triple
 
-__all__ = ["CONTROLS", "Answer", "Control", "Fit", "Method", "Route", "Theory"]
+__all__ = ["CONTROLS", "Answer", "Control", "Fit", "Method", "Route", "Theory", "check_settings"]
 
 Control: TypeAlias = Literal["full", "text only", "graph only", "shuffled graph", "no rules", "edge counter"]
 CONTROLS: tuple[Control, ...] = ("full", "text only", "graph only", "shuffled graph", "no rules", "edge counter")
@@ -79,3 +80,17 @@ class Fit(Protocol):
         Raises:
             NotSupportedError: the method has no such control; the message lists those it has.
         """
+
+
+def check_settings(settings: Mapping[str, Any], known: Iterable[str], *, needed: Sequence[str] = ()) -> None:
+    """Refuse settings of a method that it does not have, or the lack of those that it needs.
+
+    Raises:
+        ConfigError: the message lists those it has.
+    """
+    names = list(known)
+    if set(settings) - set(names) or set(needed) - set(settings):
+        least = f", {', '.join(map(repr, needed))} at least" if needed else ""
+        raise ConfigError(
+            f"Expected settings of {', '.join(names)}{least} (got {', '.join(sorted(settings)) or 'none'})"
+        )

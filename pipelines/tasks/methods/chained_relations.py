@@ -40,7 +40,7 @@ from engine.extraction.reading import read_triples
 from engine.fusion.encoder import Encoder, resolve_encoder
 from kg.errors import ConfigError, InputError, NotSupportedError
 from pipelines.tasks.example import Example
-from pipelines.tasks.method import Answer, Control, Method, Theory
+from pipelines.tasks.method import Answer, Control, Method, Theory, check_settings
 from pipelines.tasks.routes import threshold_for
 
 __all__ = ["ChainedRelations", "PairsAlone", "StoryClassifier", "fit", "lesson_of", "query_of"]
@@ -62,9 +62,7 @@ class _Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> _Settings:
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise ConfigError(f"Expected settings of {', '.join(cls.__dataclass_fields__)} (got {', '.join(unknown)})")
+        check_settings(values, cls.__dataclass_fields__)
         found = cls(**values)
         for name in ("least", "risk"):
             if not 0 < getattr(found, name) < 1:

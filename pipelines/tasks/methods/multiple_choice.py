@@ -19,12 +19,12 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from kg.adjacency import Adjacency
-from kg.errors import ConfigError, InputError, NotSupportedError
+from kg.errors import InputError, NotSupportedError
 from kg.graph import KnowledgeGraph
 from kg.linking import LabelIndex
 from pipelines.tasks.example import Example
 from pipelines.tasks.graphs import graph_of, shuffled
-from pipelines.tasks.method import Answer, Control, Method
+from pipelines.tasks.method import Answer, Control, Method, check_settings
 
 if TYPE_CHECKING:
     from engine.fusion.encoder import Encoder
@@ -193,9 +193,7 @@ def fit(
     """
     from engine.fusion.encoder import resolve_encoder
 
-    unknown = sorted(set(settings) - set(_SETTINGS))
-    if unknown:
-        raise ConfigError(f"Expected settings among {', '.join(_SETTINGS)} (got {', '.join(unknown)})")
+    check_settings(settings, _SETTINGS)
     place = settings.get("graph")
     controls = ("full", "text only") if place is None else ("full", "text only", "graph only", "shuffled graph")
     if control not in controls:

@@ -31,7 +31,7 @@ from kg.linking import LabelIndex
 from kg.reading import Masked
 from pipelines.tasks.example import Example
 from pipelines.tasks.graphs import graph_of, shuffled
-from pipelines.tasks.method import Answer, Control, Method, Theory
+from pipelines.tasks.method import Answer, Control, Method, Theory, check_settings
 
 if TYPE_CHECKING:
     from engine.fusion.encoder import Encoder
@@ -220,9 +220,7 @@ def fit(
 
     if control not in _CONTROLS:
         raise NotSupportedError(f"Expected a control of {', '.join(_CONTROLS)} (got {control!r}; paths are rules)")
-    unknown = sorted(set(settings) - set(_SETTINGS))
-    if unknown or "graph" not in settings:
-        raise ConfigError(f"Expected the settings {', '.join(_SETTINGS)}, 'graph' at least (got {sorted(settings)})")
+    check_settings(settings, _SETTINGS, needed=("graph",))
     hops = settings.get("hops", 3)
     if not isinstance(hops, int) or isinstance(hops, bool) or hops < 1:
         raise ConfigError(f"Expected a whole number from 1 for the setting 'hops' (got {hops!r})")

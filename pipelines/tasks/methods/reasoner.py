@@ -23,13 +23,13 @@ from engine.symbolic import Closure, Proof
 from engine.verdict import Contradicted, Entailed, Unproven, Verdict
 from kg.claims import parse_term
 from kg.domain import Domain
-from kg.errors import ConfigError, InputError, NotSupportedError
+from kg.errors import InputError, NotSupportedError
 from kg.terms import Triple
 from pipelines import build
 from pipelines.run import Run
 from pipelines.tasks.example import Example
 from pipelines.tasks.graph_claims import CHOICES, answer_of
-from pipelines.tasks.method import Answer, Control, Route, Theory
+from pipelines.tasks.method import Answer, Control, Route, Theory, check_settings
 
 __all__ = ["ReasonedClaims", "fit"]
 
@@ -109,9 +109,7 @@ def fit(
     """
     if control not in _MODES:
         raise NotSupportedError(f"Expected a control of {', '.join(_MODES)} (got {control!r})")
-    unknown = sorted(set(settings) - set(_SETTINGS))
-    if unknown or "graph" not in settings:
-        raise ConfigError(f"Expected the settings {', '.join(_SETTINGS)}, 'graph' at least (got {sorted(settings)})")
+    check_settings(settings, _SETTINGS, needed=("graph",))
     given = {name: value for name, value in settings.items() if name != "graph"}
     made = _built(settings["graph"], tuple(given.items()), seed, folder)
     reasoner = None

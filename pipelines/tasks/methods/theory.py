@@ -21,7 +21,7 @@ from engine.extraction.theory import Conclusion, Read, Theory, World, conclude
 from engine.symbolic import RuleSet
 from kg.errors import ConfigError, NotSupportedError
 from pipelines.tasks.example import Example
-from pipelines.tasks.method import Answer, Control, Method, Route
+from pipelines.tasks.method import Answer, Control, Method, Route, check_settings
 from pipelines.tasks.method import Theory as ProofTheory
 
 if TYPE_CHECKING:
@@ -197,9 +197,7 @@ def asked(examples: Sequence[Example]) -> list[Asked]:
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(settings) - set(_DEFAULTS))
-    if unknown:
-        raise ConfigError(f"Expected settings among {', '.join(sorted(_DEFAULTS))} (got {unknown[0]!r})")
+    check_settings(settings, sorted(_DEFAULTS))
     made = {**_DEFAULTS, **settings}
     if made["world"] not in ("open", "closed") or made["reader"] not in ("learnt", "patterns"):
         raise ConfigError(

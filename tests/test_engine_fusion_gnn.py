@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -158,3 +162,10 @@ def test_gates_get_a_gradient_from_where_they_start(opened: bool) -> None:
     assert at.node_gate.grad is not None
     assert at.token_gate.grad.abs().min() > 0
     assert at.node_gate.grad.abs().min() > 0
+
+
+def test_no_generated_module_is_left_behind(tmp_path: Path) -> None:
+    code = "from engine.fusion.gnn import RelationalAttention; RelationalAttention(8, heads=2, dropout=0.0)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[1])
+    assert list(tmp_path.rglob("*.py")) == []

@@ -124,6 +124,11 @@ class RelationalAttention(MessagePassing):  # type: ignore[misc]  # torch-geomet
         after: Tensor = x + self.drop(self.feed(self.feed_norm(x)))
         return after
 
+    def propagate(self, edge_index: Tensor, size: tuple[int, int] | None = None, **states: Tensor) -> Tensor:
+        """One round of messages; a method of our own keeps torch-geometric from leaving a generated module in /tmp."""
+        result: Tensor = super().propagate(edge_index, size=size, **states)
+        return result
+
     def message(
         self,
         query_i: Tensor,

@@ -173,9 +173,12 @@ class Training:
             step = waiting[start : start + together]
             self.optimiser.zero_grad(set_to_none=True)
             for examples in step:
-                loss, label_loss, count = self._loss(examples)
+                logits, label_loss, count = self._told(examples)
+                loss = label_loss
+                if self.config.rule_loss:
+                    loss = loss + self.config.rule_loss * rule_loss(self.ties, examples, logits)
                 (loss / len(step)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                losses.append((label_loss, count))
+                losses.append((float(label_loss.detach()), count))
             nn.utils.clip_grad_norm_([p for _, p in self.model.trained_parameters()], self.config.clip)
             self.optimiser.step()
             self.schedule.step()
@@ -183,15 +186,12 @@ class Training:
             self.progress(self.step, self.total)
         return sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
 
-    def _loss(self, examples: Sequence[ClaimExample]) -> tuple[Tensor, float, int]:
-        """What a batch's gradient is taken of, the part of it that is of the labels, and how many these are."""
+    def _told(self, examples: Sequence[ClaimExample]) -> tuple[Tensor, Tensor, int]:
+        """The logits of a batch, the loss of its labels, and how many these are."""
         batch = self.model.collator(examples, hidden=self.hidden, states=self.states).to(self.model.device)
         with self.model.autocast():
             logits = self.model(batch, mode=self.config.mode)
-        loss = label_loss = target_loss(self.config.target, logits, batch)
-        if self.config.rule_loss:
-            loss = loss + self.config.rule_loss * rule_loss(self.ties, examples, logits)
-        return loss, float(label_loss.detach()), loss_count(self.config.target, batch)
+        return logits, target_loss(self.config.target, logits, batch), loss_count(self.config.target, batch)
 
     def _batches(self) -> Iterator[list[ClaimExample]]:
         """The examples in a new order; not by length: denials are longer, and a batch of them turns learning round."""
@@ -214,8 +214,8 @@ class Training:
         total, number = 0.0, 0
         with torch.no_grad():
             for rows in batches(groups, 64):
-                _, loss, count = self._loss([examples[at] for at in rows])
-                total, number = total + loss * count, number + count
+                _, loss, count = self._told([examples[at] for at in rows])
+                total, number = total + float(loss) * count, number + count
         return total / number
 
 
